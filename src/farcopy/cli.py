@@ -1,0 +1,341 @@
+"""The command line. Each verb is thin: it sets the process up, calls the service floor, prints.
+
+Imports of that floor stand inside the verbs: `django.setup()` must come first,
+and `farcopy --help` must not wait for it.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from farcopy import __version__
+from farcopy.core.config import FIELDS, PASSWORD_MASK, Field
+from farcopy.core.errors import FarcopyError, RunAlreadyOn, SettingsInvalid
+from farcopy.core.states import RunState
+from farcopy.process import (
+    background_service,
+    run_and_show,
+    serve_until_stopped,
+    set_up,
+    stop_on_signals,
+)
+
+EXIT_FAILED = 1
+EXIT_PARTIAL = 3
+EXIT_ANOTHER_RUN = 11
+EXIT_OF = {RunState.SUCCESS: 0, RunState.PARTIAL: EXIT_PARTIAL, RunState.FAILED: EXIT_FAILED}
+DEFAULT_PORT = 8480
+
+
+def main() -> None:
+    """Entry point. Errors of ours become one line and an exit code, never a traceback."""
+    try:
+        cli(standalone_mode=True)
+    except SettingsInvalid as error:
+        for name, problem in error.problems.items():
+            click.echo(f"{name}: {problem}", err=True)
+        sys.exit(EXIT_FAILED)
+    except FarcopyError as error:
+        click.echo(f"farcopy: {error.text}" + (f" ({error.detail})" if error.detail else ""),
+                   err=True)
+        sys.exit(EXIT_ANOTHER_RUN if isinstance(error, RunAlreadyOn) else EXIT_FAILED)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="farcopy")
+def cli() -> None:
+    """Carry a hospital's DICOM archive to a second place by FTP, and prove what arrived."""
+
+
+# --- serving ---
+
+
+def _listening(function: Callable[..., None]) -> Callable[..., None]:
+    function = click.option("--host", default="127.0.0.1", show_default=True,
+                            help="Address to listen on.")(function)
+    function = click.option("--port", default=DEFAULT_PORT, show_default=True,
+                            type=click.IntRange(0, 65535),
+                            help="Port to listen on; 0 takes a free one.")(function)
+    return click.option("--trusted-proxy", default=None,
+                        help="Address of a reverse proxy whose X-Forwarded headers count."
+                        )(function)
+
+
+@cli.command()
+@_listening
+def serve(host: str, port: int, trusted_proxy: str | None) -> None:
+    """API, page and background service in one process."""
+    environment = set_up("farcopy.settings.web")
+    serve_until_stopped(host, port, trusted_proxy, background_service(environment))
+
+
+@cli.command()
+@_listening
+def web(host: str, port: int, trusted_proxy: str | None) -> None:
+    """The API and the page alone; needs a `farcopy service` beside it."""
+    set_up("farcopy.settings.web")
+    serve_until_stopped(host, port, trusted_proxy)
+
+
+@cli.command()
+def service() -> None:
+    """The background service alone."""
+    environment = set_up()
+    work = background_service(environment)
+    click.echo("The background service is running")
+    work(stop_on_signals())
+
+
+# --- settings ---
+
+
+def _field_options(function: Callable[..., None]) -> Callable[..., None]:
+    for field in reversed(FIELDS):
+        if field.name == "ftp_password":
+            continue  # never an argument: the process list shows those
+        option = f"--{field.name.replace('_', '-')}"
+        function = _option_of(field, option)(function)
+    return function
+
+
+def _option_of(field: Field, option: str) -> Any:
+    match field.type:
+        case "boolean":
+            # --sync-enabled, --sync-enabled false and --no-sync-enabled all work.
+            no = click.option(option.replace("--", "--no-", 1), f"no_{field.name}", is_flag=True,
+                              hidden=True)
+            yes = click.option(option, field.name, type=click.BOOL, is_flag=False,
+                               flag_value=True, default=None, help=field.description)
+            return lambda function: yes(no(function))
+        case "integer":
+            return click.option(option, field.name, type=int, default=None,
+                                help=f"{field.description} ({field.minimum}-{field.maximum})")
+        case _:
+            return click.option(option, field.name, default=None, help=field.description)
+
+
+@cli.command()
+@_field_options
+@click.option("--ftp-password-stdin", is_flag=True,
+              help="Read the FTP password from standard input, one line. "
+              "Or give it in FARCOPY_FTP_PASSWORD or FARCOPY_FTP_PASSWORD_FILE.")
+@click.option("--json", "as_json", is_flag=True, help="Print the settings as JSON.")
+def configure(ftp_password_stdin: bool, as_json: bool, **options: Any) -> None:
+    """Change settings; those not named stay. An empty string unsets one."""
+    set_up()
+    from farcopy.service import overview
+    from farcopy.settings.environment import ftp_password_given
+
+    changes: dict[str, object] = {}
+    for field in FIELDS:
+        if options.get(f"no_{field.name}"):
+            changes[field.name] = False
+        elif options.get(field.name) is not None:
+            changes[field.name] = options[field.name]
+    password = _line_of_stdin() if ftp_password_stdin else ftp_password_given()
+    if password is not None:
+        changes["ftp_password"] = password
+    view = overview.change_configuration(changes)
+    values = {field.name: getattr(view.settings, field.name) for field in FIELDS}
+    if values["ftp_password"] is not None:
+        values["ftp_password"] = PASSWORD_MASK
+    if as_json:
+        click.echo(json.dumps({**values, "warnings": list(view.warnings)}))
+        return
+    width = max(map(len, values))
+    for name, value in values.items():
+        click.echo(f"{name:<{width}}  {'-' if value is None else json.dumps(value)}")
+    for warning in view.warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
+@cli.command("test-connection")
+def test_connection() -> None:
+    """Log in to the FTP server and list the directory; uploads nothing."""
+    set_up()
+    from farcopy.service.connection import test_connection as test
+
+    try:
+        result = test()
+    except FarcopyError as error:
+        if not error.cause_word:
+            raise
+        click.echo(f"Failed to connect to FTP server: {error.cause_word} ({error.text})", err=True)
+        sys.exit(EXIT_FAILED)
+    how = "encrypted" if result.is_tls else "NOT encrypted"
+    click.echo(f"FTP connection successful ({how}); "
+               f"{result.files_in_directory} files in the directory")
+
+
+# --- runs ---
+
+
+@cli.command()
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="End with one JSON object.")
+def sync(dry_run: bool, as_json: bool) -> None:
+    """Send everything new now.
+
+    Exit code 0: success, 1: failed, 3: partial, 11: another run is on.
+    """
+    environment = set_up()
+    if dry_run:
+        _dry_run(as_json)
+        return
+    summary = run_and_show(environment)
+    from farcopy.service.runs import sync_now_data
+    from farcopy.terminal import summary_lines
+
+    if as_json:
+        click.echo(json.dumps(sync_now_data(summary)))
+    else:
+        click.echo("\n".join(summary_lines(summary)))
+    sys.exit(EXIT_OF[summary.state])
+
+
+def _dry_run(as_json: bool) -> None:
+    from django.utils import timezone
+
+    from farcopy.service import monitor
+    from farcopy.store import configuration as stored
+
+    counts = dict.fromkeys(("send", "check", "skip"), 0)
+    due_bytes = 0
+    for action in monitor.planned_actions(stored.load(), timezone.now(), is_manual=True):
+        counts[action.kind.value] += 1
+        due_bytes += action.file.size_bytes
+        if not as_json:
+            file = action.file
+            click.echo(f"{action.kind.value:5} {action.reason.value:12} {file.size_bytes:>12} "
+                       f"{file.root}/{file.relative_path}")
+    if as_json:
+        click.echo(json.dumps({**counts, "bytes": due_bytes}))
+    else:
+        click.echo(f"{counts['send']} to send, {counts['check']} to check, "
+                   f"{counts['skip']} skipped; {due_bytes} bytes")
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(as_json: bool) -> None:
+    """The last runs, the schedule, and what is moving now."""
+    set_up()
+    from farcopy.service import overview
+    from farcopy.terminal import status_data, status_lines
+
+    view = overview.status()
+    click.echo(json.dumps(status_data(view)) if as_json else "\n".join(status_lines(view)))
+
+
+# --- accounts ---
+
+
+@cli.group()
+def user() -> None:
+    """Accounts for the API and the page."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--role", default="admin", show_default=True,
+              help="admin, radiologist, technician or viewer; only admin may steer farcopy.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+def user_add(name: str, role: str, password_stdin: bool) -> None:
+    """Add an account. Without a password one is generated and shown once."""
+    set_up()
+    from farcopy.store import users
+
+    password, is_generated = _new_password(password_stdin)
+    _account(lambda: users.add(name, role, password, must_change=is_generated))
+    click.echo(f"Added {name} ({role})")
+    if is_generated:
+        click.echo(f"Password: {password}")
+
+
+@user.command("list")
+def user_list() -> None:
+    """Every account with its role."""
+    set_up()
+    from farcopy.store import users
+
+    for account in users.accounts():
+        state = "active" if account.is_active else "disabled"
+        click.echo(f"{account.username}\t{account.role}\t{state}")
+
+
+@user.command("disable")
+@click.argument("name")
+def user_disable(name: str) -> None:
+    """Shut an account out, at its very next request."""
+    set_up()
+    from farcopy.store import users
+
+    _account(lambda: users.disable(name))
+    click.echo(f"Disabled {name}")
+
+
+@user.command("password")
+@click.argument("name")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+def user_password(name: str, password_stdin: bool) -> None:
+    """Set a new password; the account's sessions end."""
+    set_up()
+    from farcopy.store import users
+
+    password, is_generated = _new_password(password_stdin)
+    _account(lambda: users.set_password(name, password))
+    click.echo(f"Changed the password of {name}")
+    if is_generated:
+        click.echo(f"Password: {password}")
+
+
+def _new_password(from_stdin: bool) -> tuple[str, bool]:
+    """(password, whether we made it up)"""
+    from farcopy.store.users import generate_password
+
+    if from_stdin:
+        return _line_of_stdin(), False
+    if sys.stdin.isatty():
+        given = click.prompt("Password (empty: generate one)", hide_input=True, default="",
+                             show_default=False)
+        if given:
+            click.prompt("Again", hide_input=True, value_proc=_same_as(given))
+            return given, False
+    return generate_password(), True
+
+
+def _same_as(expected: str) -> Callable[[str], str]:
+    def check(given: str) -> str:
+        if given != expected:
+            raise click.UsageError("the two passwords differ")
+        return given
+
+    return check
+
+
+def _account(change: Callable[[], None]) -> None:
+    from farcopy.store.users import UserProblem
+
+    try:
+        change()
+    except UserProblem as problem:
+        click.echo(f"farcopy: {problem}", err=True)
+        sys.exit(EXIT_FAILED)
+
+
+def _line_of_stdin() -> str:
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+@cli.command()
+@click.option("--once", is_flag=True, help="End after the run, with exit code 0.")
+@click.option("--port", default=0, type=click.IntRange(0, 65535),
+              help="Port of the page and API; 0 takes a free one.")
+def demo(once: bool, port: int) -> None:
+    """The main job on sample studies, with an FTP server of its own."""
+    from farcopy.demo import run_demo
+
+    run_demo(once=once, port=port)

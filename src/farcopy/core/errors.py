@@ -1,0 +1,300 @@
+"""Every error of farcopy, drawn once.
+
+FarcopyError
+├── FileError      one file is affected, the others go on
+│   ├── SourceChanged · SourceVanished · SourceUnreadable · LocalName
+│   └── PathRefused · SizeMismatch · UploadRefused · Fenced
+├── SessionError   the control connection is of no more use; a new one may be
+│   └── ConnectionLost · ReplyTimeout · OutOfStep · TooManyConnections
+├── RunError       no file can be sent now: the run stops
+│   ├── DnsFailed · ConnectFailed · HostRefused · NotFtp · TlsFailed · LoginRefused
+│   └── RemotePathMissing · RemoteReadOnly · RemoteFull · DataConnectionFailed · TimedOut
+├── ConfigError    an admin has to change something first
+│   ├── SettingsInvalid · FtpNotConfigured · SourcesNotConfigured · PasswordRequired
+│   └── KeyMismatch · KeyUnusable
+├── SourceMissing · SourceDirectoryUnreadable   a root or directory could not be read
+├── RunAlreadyOn · ServiceNotRunning · EngineBusy   the state of the service forbids it
+└── Interrupted    a person or a signal asked to stop
+
+`code` is stable and listed in docs/reference/errors.md (generated, a test
+compares). `text` is for an admin: what failed and what to do next. It comes
+from this file only: no server text, path or name is mixed in; those travel as
+the cause (`raise … from`).
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Scope(StrEnum):
+    """How much an error stops."""
+
+    FILE = "file"
+    SESSION = "session"
+    RUN = "run"
+    CONFIG = "config"
+
+
+class FarcopyError(Exception):
+    """Base of all errors farcopy raises on purpose.
+
+    code: stable identifier; scope: what it stops; is_retryable: trying again
+    soon may help; uses_attempt: whether it counts against the three attempts;
+    cause_word: the word test-connection names it by, where it has one.
+    """
+
+    code: ClassVar[str] = "internal"
+    scope: ClassVar[Scope] = Scope.RUN
+    is_retryable: ClassVar[bool] = False
+    uses_attempt: bool = True  # per class; a lost reply clears it on the one error
+    cause_word: ClassVar[str] = ""
+    text: ClassVar[str] = "an internal error; see the log"
+
+    def __init__(self, detail: str = "") -> None:
+        """detail: for developers (an errno, a reply code), never shown by the API."""
+        super().__init__(detail or self.text)
+        self.detail = detail
+
+
+class FileError(FarcopyError):
+    """One file is affected; the others go on."""
+
+    scope = Scope.FILE
+
+
+class SourceChanged(FileError):
+    code = "source_changed"
+    is_retryable = True
+    uses_attempt = False
+    text = "the file changed while it was read; it will be sent again when it is at rest"
+
+
+class SourceVanished(FileError):
+    code = "source_vanished"
+    uses_attempt = False
+    text = "the file vanished before it could be sent"
+
+
+class SourceUnreadable(FileError):
+    code = "source_unreadable"
+    text = "the file could not be read; check its permissions and the disk"
+
+
+class LocalName(FileError):
+    code = "local_name"
+    text = "the name is too long or cannot be expressed on the remote"
+
+
+class PathRefused(FileError):
+    code = "path_refused"
+    text = "the server refused this path; check permissions and name rules on the remote"
+
+
+class SizeMismatch(FileError):
+    code = "size_mismatch"
+    is_retryable = True
+    text = "the size on the remote differs from what was sent"
+
+
+class UploadRefused(FileError):
+    code = "upload_refused"
+    is_retryable = True
+    text = "the server refused or aborted the upload; its log may say why"
+
+
+class Fenced(FileError):
+    code = "fenced"
+    uses_attempt = False
+    text = "another worker took this file over"
+
+
+class SessionError(FarcopyError):
+    """The control connection is of no more use; a new one may be."""
+
+    scope = Scope.SESSION
+    is_retryable = True
+
+
+class ConnectionLost(SessionError):
+    code = "connection_lost"
+    cause_word = "connect"
+    text = "the connection to the FTP server was lost"
+
+
+class ReplyTimeout(SessionError):
+    code = "reply_timeout"
+    cause_word = "timeout"
+    text = "the FTP server did not answer in time"
+
+
+class OutOfStep(SessionError):
+    code = "out_of_step"
+    cause_word = "not FTP"
+    text = "the FTP server sent a reply that does not fit the command"
+
+
+class TooManyConnections(SessionError):
+    code = "too_many_connections"
+    uses_attempt = False
+    cause_word = "connect"
+    text = "the FTP server allows no more connections; lower ftp_connections"
+
+
+class RunError(FarcopyError):
+    """No file can be sent now: the run stops."""
+
+    scope = Scope.RUN
+
+
+class DnsFailed(RunError):
+    code = "dns_failed"
+    is_retryable = True
+    cause_word = "dns"
+    text = "the name of the FTP host could not be resolved; check ftp_host and the name server"
+
+
+class ConnectFailed(RunError):
+    code = "connect_failed"
+    is_retryable = True
+    cause_word = "connect"
+    text = "no connection to the FTP host and port; check ftp_host, ftp_port and firewalls"
+
+
+class HostRefused(RunError):
+    code = "host_refused"
+    cause_word = "connect"
+    text = "the FTP host has a link-local, multicast or unspecified address, which is not allowed"
+
+
+class NotFtp(RunError):
+    code = "not_ftp"
+    cause_word = "not FTP"
+    text = "what answers at the FTP host and port does not speak FTP"
+
+
+class TlsFailed(RunError):
+    code = "tls_failed"
+    cause_word = "TLS"
+    text = (
+        "TLS failed: the certificate was not accepted or encryption is not offered; "
+        "check ftp_tls, ftp_tls_ca and ftp_tls_fingerprint"
+    )
+
+
+class LoginRefused(RunError):
+    code = "login_refused"
+    cause_word = "login"
+    text = "the FTP server refused the login; check ftp_username and ftp_password"
+
+
+class RemotePathMissing(RunError):
+    code = "remote_path_missing"
+    cause_word = "path"
+    text = "the remote directory does not exist or may not be entered; check ftp_path"
+
+
+class RemoteReadOnly(RunError):
+    code = "remote_read_only"
+    cause_word = "path"
+    text = "the remote directory may not be written to; check permissions of the FTP account"
+
+
+class RemoteFull(RunError):
+    code = "remote_full"
+    text = "the remote is full (disk or quota); make room there, then sync again"
+
+
+class DataConnectionFailed(RunError):
+    code = "data_connection_failed"
+    is_retryable = True
+    cause_word = "data connection"
+    text = (
+        "the data connection could not be opened; a firewall may block the passive ports, "
+        "or try the other value of ftp_passive"
+    )
+
+
+class TimedOut(RunError):
+    code = "timed_out"
+    is_retryable = True
+    cause_word = "timeout"
+    text = "the FTP server did not answer in time"
+
+
+class ConfigError(FarcopyError):
+    """An admin has to change something first."""
+
+    scope = Scope.CONFIG
+
+
+class SettingsInvalid(ConfigError):
+    """problems: field name -> what is wrong with it, all of them at once."""
+
+    code = "invalid_settings"
+    text = "Invalid settings"
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {what}" for name, what in problems.items()))
+        self.problems = dict(problems)
+
+
+class PasswordRequired(SettingsInvalid):
+    code = "password_required"
+    text = "ftp_password must be given again when the server, user or TLS settings change"
+
+    def __init__(self) -> None:
+        super().__init__({"ftp_password": "must be given again when the server, user or "
+                                          "TLS settings change"})
+
+
+class FtpNotConfigured(ConfigError):
+    code = "ftp_not_configured"
+    text = "FTP not configured"
+
+
+class SourcesNotConfigured(ConfigError):
+    code = "sources_not_configured"
+    text = "No source directory configured"
+
+
+class KeyMismatch(ConfigError):
+    code = "key_mismatch"
+    text = "The stored FTP password cannot be decrypted with this key"
+
+
+class KeyUnusable(ConfigError):
+    code = "key_unusable"
+    text = "The encryption key is missing, too short or readable by others"
+
+
+class SourceMissing(FarcopyError):
+    code = "source_missing"
+    text = "the source directory is not there or cannot be listed; check its path and mount"
+
+
+class SourceDirectoryUnreadable(FarcopyError):
+    code = "source_directory_unreadable"
+    scope = Scope.FILE
+    text = "a directory below the source could not be listed; check its permissions"
+
+
+class RunAlreadyOn(FarcopyError):
+    code = "sync_already_running"
+    text = "A sync is already running"
+
+
+class ServiceNotRunning(FarcopyError):
+    code = "service_not_running"
+    text = "The background service is not running"
+
+
+class EngineBusy(FarcopyError):
+    code = "engine_busy"
+    text = "another farcopy engine works on this home"
+
+
+class Interrupted(FarcopyError):
+    code = "interrupted"
+    uses_attempt = False
+    text = "the run was stopped"

@@ -1,0 +1,243 @@
+"""The nouns of the house, all immutable. The glossary gives them the same meaning.
+
+SourceFile and LedgerEntry are NamedTuples, not dataclasses: a run makes one of
+each for every file of the archive, and a tuple costs a third to create.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import PurePosixPath
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
+
+from farcopy.core.errors import FarcopyError
+from farcopy.core.states import FileState, RunEnd, RunState, SyncType
+
+
+class RootLabel(StrEnum):
+    """The two sources. The label, not the drive, is a file's identity and its remote folder."""
+
+    ORTHANC = "orthanc"
+    HOSPITAL = "hospital"
+
+
+class SourceFile(NamedTuple):
+    """A regular file as a scan saw it.
+
+    directory: relative to the root, forward slashes, "" for the root itself.
+    Names are encoded by planning/remote_path: safe text, the same here, in the
+    ledger and on the remote. mtime_ns: nanoseconds.
+    """
+
+    root: str
+    directory: str
+    name: str
+    size_bytes: int
+    mtime_ns: int
+
+    @property
+    def relative_path(self) -> str:
+        return f"{self.directory}/{self.name}" if self.directory else self.name
+
+
+class LedgerEntry(NamedTuple):
+    """What the ledger knows of a file at the destination in question.
+
+    md5: of the version the remote holds, "" if it holds none.
+    """
+
+    size_bytes: int
+    mtime_ns: int
+    state: str
+    md5: str
+    retry_at: datetime | None
+
+
+class SkippedName(NamedTuple):
+    """A directory entry that is not sent, by rule. reason: a Reason value."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryListing:
+    """One directory of a source as `Source.scan` yields it.
+
+    is_unreadable: it could not be listed; nothing may be concluded from it.
+    """
+
+    root: str
+    directory: str
+    files: tuple[SourceFile, ...] = ()
+    skipped: tuple[SkippedName, ...] = ()
+    is_unreadable: bool = False
+
+
+class ActionKind(StrEnum):
+    SEND = "send"
+    CHECK = "check"  # touched: its MD5 decides
+    SKIP = "skip"
+
+
+class Reason(StrEnum):
+    """Why an action was planned."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    TOUCHED = "touched"
+    UNFINISHED = "unfinished"  # due since an earlier run
+    RETRY = "retry"
+    RETURNED = "returned"  # had vanished
+    RETRY_LATER = "retry_later"
+    SYMLINK = "symlink"
+    SPECIAL = "special_file"
+    NAME = "local_name"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One decision of the plan about one file."""
+
+    kind: ActionKind
+    reason: Reason
+    file: SourceFile
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do in one directory. Unchanged files are counted, not listed.
+
+    vanished: names the ledger has and the directory no longer.
+    """
+
+    root: str
+    directory: str
+    actions: tuple[Action, ...] = ()
+    vanished: tuple[str, ...] = ()
+    is_unreadable: bool = False
+    unchanged_files: int = 0
+    unchanged_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedFile:
+    """A file of a claimed batch. claim: the fence; attempts: used up in this run."""
+
+    replica_id: int
+    claim: int
+    file: SourceFile
+    attempts: int = 0
+
+
+class SourceReader(Protocol):
+    """An open source file that hashes what is read from it."""
+
+    def read(self, size_bytes: int, /) -> bytes: ...
+
+    def check_unchanged(self) -> None:
+        """Raises SourceChanged unless fstat equals the one at opening."""
+        ...
+
+    @property
+    def md5(self) -> str:
+        """MD5 of everything read so far, 32 hex digits."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One file on its way: what `Remote.store` needs and nothing more.
+
+    final_path: relative to ftp_path. temporary_name: in our temporary folder.
+    open_source raises SourceVanished, SourceUnreadable or SourceChanged.
+    may_publish is the fence, asked right before RNTO. on_bytes is told of
+    progress.
+    """
+
+    replica_id: int
+    size_bytes: int
+    temporary_name: str
+    final_path: PurePosixPath
+    open_source: Callable[[], SourceReader]
+    may_publish: Callable[[], bool] = field(compare=False)
+    on_bytes: Callable[[int], None] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreResult:
+    """What became of one Upload. error is None if and only if it is published.
+
+    is_verified: its content was checked by a hash of the server.
+    """
+
+    replica_id: int
+    bytes_sent: int = 0
+    md5: str = ""
+    is_verified: bool = False
+    error: FarcopyError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A line for the ledger: the new state of one claimed file.
+
+    error_code and retry_at only with FAILED; bytes_sent counts published bytes.
+    """
+
+    claimed: ClaimedFile
+    state: FileState
+    bytes_sent: int = 0
+    md5: str = ""
+    error_code: str = ""
+    attempts: int = 0
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """The counters of a run, as its row has them."""
+
+    files_synced: int = 0
+    bytes_synced: int = 0
+    files_failed: int = 0
+    files_skipped: int = 0
+    files_unchanged: int = 0
+    files_due: int = 0
+    bytes_due: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A finished run. errors: at most 100 lines, then one that counts the rest."""
+
+    run_id: int
+    sync_type: SyncType
+    state: RunState
+    end: RunEnd
+    counts: RunCounts
+    duration_s: float
+    error_code: str = ""
+    error_message: str | None = None
+    errors: tuple[str, ...] = ()
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What a look at the sources found waiting. oldest_mtime_ns: None when nothing waits."""
+
+    files: int = 0
+    bytes: int = 0
+    oldest_mtime_ns: int | None = None

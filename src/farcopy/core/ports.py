@@ -1,0 +1,209 @@
+"""What the engine needs of the world, as Protocols. Adapters meet it in service/wiring.py."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from farcopy.core.model import (
+    ClaimedFile,
+    DirectoryListing,
+    LedgerEntry,
+    Outcome,
+    SkippedName,
+    SourceFile,
+    SourceReader,
+    StoreResult,
+    Upload,
+)
+
+
+class Clock(Protocol):
+    """Wall time for records, monotonic time for durations."""
+
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        ...
+
+    def monotonic_s(self) -> float: ...
+
+
+class Stop(Protocol):
+    """A request to end. `is_set`: begin nothing new; `is_hard`: not even this file."""
+
+    def is_set(self) -> bool: ...
+
+    def is_hard(self) -> bool: ...
+
+    def wait(self, timeout_s: float) -> bool:
+        """Sleep, but wake at once when a stop is asked; returns is_set()."""
+        ...
+
+
+class Source(Protocol):
+    """One root of files. Only ever read."""
+
+    label: str
+
+    def scan(self) -> Iterator[DirectoryListing]:
+        """Every directory below the root, parents before children.
+
+        Raises: SourceMissing when the root itself cannot be listed.
+        """
+        ...
+
+    def open(self, file: SourceFile) -> SourceReader:
+        """Raises SourceVanished, SourceUnreadable, SourceChanged (not what was scanned)."""
+        ...
+
+    def stat(self, file: SourceFile) -> SourceFile:
+        """The file as it is now. Raises SourceVanished, SourceUnreadable."""
+        ...
+
+    def has_directory(self, directory: str) -> bool:
+        """False only when it is certainly gone; True in doubt."""
+        ...
+
+
+class Remote(Protocol):
+    """A destination, over one session. There is no general delete."""
+
+    def open(self) -> None:
+        """Log in. Raises RunError, or SessionError."""
+        ...
+
+    def prepare(self) -> None:
+        """Make sure our folders are there. Raises RemotePathMissing, RemoteReadOnly."""
+        ...
+
+    def store(self, uploads: Iterable[Upload]) -> Iterator[StoreResult]:
+        """Publish each upload, yielding as each is settled, in order.
+
+        A FileError is a result; a SessionError or RunError is raised, and the
+        upload in hand then has no result: open() again, and ask settle().
+        """
+        ...
+
+    def settle(self, upload: Upload) -> StoreResult | None:
+        """After a lost session: what became of the upload in hand; None means send it again."""
+        ...
+
+    def temporaries(self) -> Sequence[str]:
+        """Names in our temporary folder."""
+        ...
+
+    def restore_displaced(self, name: str, final_path: str) -> None:
+        """Undo a replacement cut in the middle: put the old file back if no new one is there."""
+        ...
+
+    def discard_temporary(self, name: str) -> None: ...
+
+    def abort(self) -> None:
+        """From any thread: make the operation in progress fail at once."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Ledger(Protocol):
+    """The truth about what is where, for one destination."""
+
+    def known(
+        self, root: str, directories: Sequence[str]
+    ) -> Mapping[str, Mapping[str, LedgerEntry]]:
+        """directory -> name -> entry, for every directory asked for."""
+        ...
+
+    def directories(self, root: str) -> Iterator[str]:
+        """Every directory in which the ledger has files that have not vanished."""
+        ...
+
+    def admit(self, run_id: int, files: Sequence[SourceFile]) -> int:
+        """Make the files due and bind them into a batch. Returns the batch's id."""
+        ...
+
+    def confirm(self, files: Sequence[SourceFile]) -> None:
+        """Touched but the same content: note the new modification times."""
+        ...
+
+    def skip(self, run_id: int, root: str, directory: str, names: Sequence[SkippedName]) -> None:
+        """Note entries that are never sent, and count them in the run."""
+        ...
+
+    def vanish(self, root: str, directory: str, names: Sequence[str] | None = None) -> int:
+        """Note files gone from the source (None: all of the directory). Returns how many."""
+        ...
+
+    def claim(self, batch_id: int) -> Sequence[ClaimedFile]:
+        """Take a batch under a new claim number; its pending files become uploading."""
+        ...
+
+    def put_back(self, batch_id: int) -> None:
+        """Give a claimed batch back: what it has not settled may be claimed again."""
+        ...
+
+    def holds(self, replica_id: int, claim: int) -> bool:
+        """The fence: whether this claim still owns the file."""
+        ...
+
+    def readmit(self, claimed: ClaimedFile, file: SourceFile) -> None:
+        """The source changed under our hands: the claim now is for this version."""
+        ...
+
+    def record(self, run_id: int, outcomes: Sequence[Outcome]) -> None:
+        """Write outcomes and the run's counters in one transaction, under their claims."""
+        ...
+
+    def explain_temporary(self, replica_id: int, claim: int) -> str | None:
+        """The final path (relative to ftp_path) a temporary was made for; None: not ours, or
+        still in hand."""
+        ...
+
+
+class RunLog(Protocol):
+    """What the engine tells about the run as it goes."""
+
+    def phase(self, name: str) -> None: ...
+
+    def unchanged(self, files: int) -> None: ...
+
+    def problem(self, root: str, path: str, code: str) -> None:
+        """A directory or root that could not be read."""
+        ...
+
+    def sent_bytes(self, count: int) -> None:
+        """Bytes on the line, for the display only."""
+        ...
+
+
+class Worker(Protocol):
+    """Carries out batches, one at a time, on one thread."""
+
+    def execute(self, batch_id: int) -> None:
+        """Raises TooManyConnections (put the batch back, one worker less)."""
+        ...
+
+    def abort(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Dispatcher(Protocol):
+    """Hands batches to workers: threads in this process, or machines in a cluster."""
+
+    def start(self, make_worker: Callable[[], Worker]) -> None: ...
+
+    def submit(self, batch_id: int) -> None:
+        """Waits while enough batches wait already: memory does not grow with the archive."""
+        ...
+
+    def drain(self) -> None:
+        """Wait until every submitted batch was executed or dropped."""
+        ...
+
+    def abort(self) -> None:
+        """Drop waiting batches and interrupt those in hand."""
+        ...
+
+    def stop(self) -> None:
+        """End all workers; leaves no thread behind."""
+        ...

@@ -1,0 +1,69 @@
+"""What the threads of one run share: whether to go on, and the first session's precedence."""
+
+import threading
+from collections.abc import Callable
+
+from farcopy.core.errors import FarcopyError
+from farcopy.core.ports import Remote, Stop
+
+
+class RunControl:
+    """Ends a run from inside (an error that no file can get past) or outside (a stop)."""
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._failure: FarcopyError | None = None
+
+    def fail(self, error: FarcopyError) -> None:
+        """Only the first counts: those after it are mostly its consequences."""
+        with self._lock:
+            if self._failure is None:
+                self._failure = error
+
+    @property
+    def failure(self) -> FarcopyError | None:
+        return self._failure
+
+    def should_end(self) -> bool:
+        return self._failure is not None or self._stop.is_set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Back-off that a stop cuts short. Returns should_end()."""
+        self._stop.wait(timeout_s)
+        return self.should_end()
+
+
+class SessionGate:
+    """Lets the first session of a run log in alone.
+
+    A wrong password is then tried once, not once a connection: hosts ban after
+    a handful. It also prepares our folders, once.
+    """
+
+    def __init__(self, prepare: Callable[[Remote], None]) -> None:
+        self._prepare = prepare
+        self._lock = threading.Lock()
+        self._is_prepared = False
+        self._count = 0
+
+    @property
+    def open_sessions(self) -> int:
+        return self._count
+
+    def open(self, remote: Remote) -> None:
+        """Raises: what Remote.open and Remote.prepare raise."""
+        with self._lock:
+            if not self._is_prepared:
+                remote.open()
+                self._prepare(remote)
+                self._is_prepared = True
+                self._count += 1
+                return
+        remote.open()
+        with self._lock:
+            self._count += 1
+
+    def lost(self) -> None:
+        with self._lock:
+            self._count -= 1

@@ -1,0 +1,299 @@
+"""A worker: takes a batch, sends its files over one session, records what became of them.
+
+Retries, lost sessions and stops are decided here (planning/retry says how);
+the remote only sends and tells.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from farcopy.core.errors import (
+    ConnectFailed,
+    FarcopyError,
+    Fenced,
+    FileError,
+    Interrupted,
+    ReplyTimeout,
+    RunError,
+    Scope,
+    SessionError,
+    SourceChanged,
+    SourceVanished,
+    TimedOut,
+    TooManyConnections,
+)
+from farcopy.core.model import ClaimedFile, Outcome, StoreResult, Upload
+from farcopy.core.ports import Clock, Ledger, Remote, RunLog, Source
+from farcopy.core.states import FileState
+from farcopy.engine.control import RunControl, SessionGate
+from farcopy.planning.remote_path import remote_path, temporary_name
+from farcopy.planning.retry import ATTEMPTS, LATER, decide_retry
+
+RECORD_FILES = 64
+RECORD_S = 0.5
+LARGE_BYTES = 4 * 1024 * 1024
+"""Outcomes are written in bulk, but none waits longer than this, nor behind a large file:
+what is not recorded when we are killed is sent again."""
+LOST_FILES = 5
+"""Files in a row given up for lost connections: the line is not fit, the run stops. Otherwise
+ten thousand files would each use up their three attempts."""
+
+
+@dataclass(slots=True)
+class Job:
+    """A claimed file and what it has cost so far. wait_s: before it is tried again."""
+
+    claimed: ClaimedFile
+    upload: Upload
+    attempts: int = 0
+    tries: int = 0
+    wait_s: float = 0.0
+
+
+class TransferWorker:
+    """The Worker port over one Remote.
+
+    make_remote: a new, closed session. retry_scale: factor on all waits.
+    on_failure: told of each failed file's replica id and error code.
+    """
+
+    def __init__(
+        self,
+        run_id: int,
+        *,
+        ledger: Ledger,
+        sources: Mapping[str, Source],
+        make_remote: Callable[[], Remote],
+        gate: SessionGate,
+        control: RunControl,
+        log: RunLog,
+        clock: Clock,
+        retry_scale: float = 1.0,
+        on_failure: Callable[[int, str], None] = lambda _id, _code: None,
+    ) -> None:
+        self._run_id = run_id
+        self._ledger = ledger
+        self._sources = sources
+        self._make_remote = make_remote
+        self._remote = make_remote()
+        self._gate = gate
+        self._control = control
+        self._log = log
+        self._clock = clock
+        self._retry_scale = retry_scale
+        self._on_failure = on_failure
+        self._is_open = False
+        self._outcomes: list[Outcome] = []
+        self._recorded_at_s = clock.monotonic_s()
+        self._todo: deque[Job] = deque()
+        self._in_hand: deque[Job] = deque()
+        self._idle_losses = 0
+        self._lost_files = 0
+
+    def execute(self, batch_id: int) -> None:
+        if self._control.should_end():
+            return
+        claimed = self._ledger.claim(batch_id)
+        self._todo = deque(Job(file, self._upload(file)) for file in claimed)
+        self._in_hand.clear()
+        try:
+            self._send_all()
+        except TooManyConnections as error:
+            if self._gate.open_sessions > 0:
+                raise  # others go on, and the batch with them
+            self._control.fail(error)
+        except RunError as error:
+            for job in self._in_hand:  # it met the error: the history names it
+                self._fail(job, error, LATER[0])
+            self._control.fail(error)
+        except Interrupted:
+            self._discard_interrupted()
+        finally:
+            self._record()
+            self._ledger.put_back(batch_id)
+
+    def abort(self) -> None:
+        self._remote.abort()
+
+    def close(self) -> None:
+        self._remote.close()
+        self._forget_session()
+
+    # --- sending ---
+
+    def _send_all(self) -> None:
+        while self._todo and not self._control.should_end():
+            self._open()
+            try:
+                for result in self._remote.store(self._feed()):
+                    self._settle(self._in_hand.popleft(), result)
+            except (SessionError, RunError) as error:
+                if not error.is_retryable:
+                    raise
+                self._forget_session()
+                self._after_lost_session(error)
+
+    def _feed(self) -> Iterator[Upload]:
+        """The uploads of one pass. A job to be tried again stands at the end, with its wait."""
+        while self._todo and not self._control.should_end():
+            job = self._todo[0]
+            if job.wait_s:
+                self._record()
+                if self._control.wait(job.wait_s * self._retry_scale):
+                    return
+                job.wait_s = 0.0
+            self._todo.popleft()
+            waited_s = self._clock.monotonic_s() - self._recorded_at_s
+            if (
+                len(self._outcomes) >= RECORD_FILES
+                or waited_s > RECORD_S
+                or job.upload.size_bytes > LARGE_BYTES
+            ):
+                self._record()
+            self._in_hand.append(job)
+            yield job.upload
+
+    def _upload(self, claimed: ClaimedFile) -> Upload:
+        file = claimed.file
+        source = self._sources[file.root]
+        return Upload(
+            replica_id=claimed.replica_id,
+            size_bytes=file.size_bytes,
+            temporary_name=temporary_name(claimed.replica_id, claimed.claim),
+            final_path=remote_path(file.root, file.relative_path),
+            open_source=lambda: source.open(file),
+            may_publish=lambda: self._ledger.holds(claimed.replica_id, claimed.claim),
+            on_bytes=self._log.sent_bytes,
+        )
+
+    # --- sessions ---
+
+    def _open(self) -> None:
+        """A session, if need be after several tries. Raises: RunError, TooManyConnections."""
+        tries = 0
+        while not self._is_open:
+            tries += 1
+            try:
+                self._gate.open(self._remote)
+                self._is_open = True
+            except FarcopyError as error:
+                if isinstance(error, TooManyConnections) and self._gate.open_sessions > 0:
+                    raise  # others go on: this worker is one too many
+                decision = decide_retry(error, tries, tries, random.random())  # noqa: S311
+                if not error.is_retryable or not decision.again:
+                    raise _as_run_error(error) from error
+                if self._control.wait(decision.wait_s * self._retry_scale):
+                    raise Interrupted from error
+
+    def _forget_session(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._gate.lost()
+
+    def _after_lost_session(self, error: FarcopyError) -> None:
+        """Look before sending again: the reply was lost, not necessarily the file."""
+        lost = list(self._in_hand)
+        self._in_hand.clear()
+        if not lost:
+            # Between two files: an idle session ended. It costs nobody an attempt, but a
+            # server that always does it must not keep us here for ever.
+            self._idle_losses += 1
+            if self._idle_losses > ATTEMPTS:
+                raise _as_run_error(error) from error
+            return
+        self._in_hand.extend(lost)
+        self._open()
+        while self._in_hand:
+            job = self._in_hand[0]
+            result = self._remote.settle(job.upload)
+            self._in_hand.popleft()
+            self._settle(job, result or StoreResult(job.claimed.replica_id, error=error))
+
+    # --- results ---
+
+    def _settle(self, job: Job, result: StoreResult) -> None:
+        error = result.error
+        if error is None:
+            self._idle_losses = self._lost_files = 0
+            state = FileState.VERIFIED if result.is_verified else FileState.STORED
+            self._outcomes.append(
+                Outcome(job.claimed, state, result.bytes_sent, result.md5, attempts=job.attempts)
+            )
+        elif isinstance(error, Fenced):
+            return  # somebody else's now, and theirs to record
+        elif isinstance(error, SourceVanished):
+            self._outcomes.append(
+                Outcome(job.claimed, FileState.VANISHED, error_code=error.code)
+            )
+        else:
+            self._try_again_or_fail(job, error)
+
+    def _try_again_or_fail(self, job: Job, error: FarcopyError) -> None:
+        job.tries += 1
+        job.attempts += error.uses_attempt
+        decision = decide_retry(error, job.attempts, job.tries, random.random())  # noqa: S311
+        if decision.again and isinstance(error, SourceChanged):
+            try:
+                self._look_again(job)
+            except FileError as gone:
+                self._settle(job, StoreResult(job.claimed.replica_id, error=gone))
+                return
+        if decision.again:
+            job.wait_s = decision.wait_s
+            self._todo.append(job)
+            return
+        self._fail(job, error, decision.retry_in)
+        if error.scope in (Scope.SESSION, Scope.RUN):
+            self._lost_files += 1
+            if isinstance(error, RunError) or self._lost_files >= LOST_FILES:
+                raise _as_run_error(error) from error
+
+    def _look_again(self, job: Job) -> None:
+        """The claim goes on, for the version that is there now."""
+        file = self._sources[job.claimed.file.root].stat(job.claimed.file)
+        self._ledger.readmit(job.claimed, file)
+        job.claimed = ClaimedFile(job.claimed.replica_id, job.claimed.claim, file)
+        job.upload = self._upload(job.claimed)
+
+    def _fail(self, job: Job, error: FarcopyError, retry_in: timedelta) -> None:
+        self._on_failure(job.claimed.replica_id, error.code)
+        self._outcomes.append(
+            Outcome(
+                job.claimed, FileState.FAILED, error_code=error.code, attempts=job.attempts,
+                retry_at=self._clock.now() + retry_in,
+            )
+        )
+
+    def _record(self) -> None:
+        if self._outcomes:
+            outcomes, self._outcomes = self._outcomes, []
+            self._ledger.record(self._run_id, outcomes)
+        self._recorded_at_s = self._clock.monotonic_s()
+
+    def _discard_interrupted(self) -> None:
+        """The file in hand is not finished: leave no half of it on the remote, if we still can."""
+        self._forget_session()
+        names: Sequence[str] = [job.upload.temporary_name for job in self._in_hand]
+        if not names:
+            return
+        remote = self._make_remote()
+        try:
+            remote.open()
+            for name in names:
+                remote.discard_temporary(name)
+        except FarcopyError:
+            return  # the next run's preflight sweeps it
+        finally:
+            remote.close()
+
+
+def _as_run_error(error: FarcopyError) -> FarcopyError:
+    """No session, no run."""
+    if isinstance(error, ReplyTimeout):
+        return TimedOut()
+    if isinstance(error, SessionError) and not isinstance(error, TooManyConnections):
+        return ConnectFailed()
+    return error

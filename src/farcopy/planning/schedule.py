@@ -1,0 +1,49 @@
+"""When the next automatic run and the next look are due. Pure: the clock is handed in."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from farcopy.core.states import RunEnd
+
+HARD_ERRORS = frozenset(
+    {"login_refused", "tls_failed", "host_refused", "ftp_not_configured",
+     "sources_not_configured", "key_mismatch", "key_unusable", "remote_path_missing"}
+)
+"""Errors only an admin can mend; trying on gets an address banned by its host."""
+HARD_WAIT = timedelta(hours=1)
+HARD_WAIT_MAX = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class LastAttempt:
+    """The last finished run, whoever asked for it. hard_failures: runs in a row that ended
+    with a hard error since the configuration changed."""
+
+    ended_at: datetime
+    end: RunEnd
+    hard_failures: int = 0
+
+
+def next_run_due(interval_min: int, last: LastAttempt | None, now: datetime) -> datetime:
+    """When an automatic run is due; not later than `now` means at once."""
+    if last is None:
+        return now
+    if last.hard_failures:
+        wait = min(HARD_WAIT * (1 << min(last.hard_failures - 1, 10)), HARD_WAIT_MAX)
+        return last.ended_at + max(wait, timedelta(minutes=interval_min))
+    if last.end in (RunEnd.CRASHED, RunEnd.STOPPED):
+        return now  # a restart resumes what was cut off
+    return last.ended_at + timedelta(minutes=interval_min)
+
+
+def next_sync_at(
+    is_enabled: bool, interval_min: int, last_sync_at: datetime | None, now: datetime
+) -> datetime | None:
+    """What the API shows: null unless enabled; before the first run, now."""
+    if not is_enabled:
+        return None
+    return now if last_sync_at is None else last_sync_at + timedelta(minutes=interval_min)
+
+
+def next_look_due(interval_min: int, last_look_at: datetime | None, now: datetime) -> datetime:
+    return now if last_look_at is None else last_look_at + timedelta(minutes=interval_min)

@@ -1,0 +1,47 @@
+"""How a run is told: its status, its messages, its list of errors. Pure."""
+
+from farcopy.core.model import RunCounts
+from farcopy.core.states import RunEnd, RunState
+
+MAX_ERRORS = 100
+"""Lines of `errors`; one more says how many were left out."""
+
+
+def run_state(end: RunEnd, counts: RunCounts, *, problems: int, has_run_error: bool) -> RunState:
+    """success, partial (some stored, some not) or failed (nothing stored of what was due).
+
+    problems: unreadable files and directories, missing roots. A crash is
+    always `failed`: nobody saw what it left undone.
+    """
+    if end is RunEnd.CRASHED:
+        return RunState.FAILED
+    is_cut = end in (RunEnd.CANCELLED, RunEnd.STOPPED)
+    if not (is_cut or has_run_error or problems or counts.files_failed):
+        return RunState.SUCCESS
+    return RunState.PARTIAL if counts.files_synced else RunState.FAILED
+
+
+def shorten(errors: list[str], total: int) -> tuple[str, ...]:
+    """At most 100 lines, then one line with how many more."""
+    lines = errors[:MAX_ERRORS]
+    if total > len(lines):
+        lines = [*lines, f"… and {total - len(lines)} more"]
+    return tuple(lines)
+
+
+def run_message(
+    end: RunEnd, counts: RunCounts, problems: int, run_error: str | None
+) -> str | None:
+    """The one sentence of the history; None when all went well."""
+    parts = []
+    if end is RunEnd.CANCELLED:
+        parts.append("The run was cancelled")
+    elif end is RunEnd.STOPPED:
+        parts.append("The run was stopped because the service was stopped")
+    if run_error:
+        parts.append(run_error)
+    if counts.files_failed:
+        parts.append(f"{counts.files_failed} of {counts.files_due} files could not be sent")
+    if problems:
+        parts.append(f"{problems} files, directories or roots could not be read")
+    return "; ".join(parts) or None

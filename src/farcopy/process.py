@@ -1,0 +1,161 @@
+"""A farcopy process: set it up, serve, run once. Shared by the command line and the demo.
+
+Imports of the lower floors stand inside the functions: `django.setup()` must
+come first, and `farcopy --help` must not wait for it.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from farcopy.core.errors import EngineBusy, RunAlreadyOn, ServiceNotRunning
+from farcopy.core.states import SyncType
+
+if TYPE_CHECKING:
+    from farcopy.core.model import RunSummary
+    from farcopy.service.stop import StopSignal
+    from farcopy.settings.environment import Environment
+
+
+def set_up(settings_module: str = "farcopy.settings.base") -> "Environment":
+    """Django, the home, its database and logs; every verb begins with it."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = settings_module
+    if os.name == "posix":
+        os.umask(0o077)
+    import django
+
+    django.setup()
+    from django.conf import settings
+
+    from farcopy.service.logs import set_up_logs
+    from farcopy.store.schema import prepare_database
+
+    environment: Environment = settings.ENVIRONMENT
+    set_up_logs(environment.home, environment.log_keep_days)
+    prepare_database()
+    return environment
+
+
+def serve_until_stopped(
+    host: str,
+    port: int,
+    trusted_proxy: str | None = None,
+    work: "Callable[[StopSignal], None]" = lambda stop: _wait(stop),
+) -> None:
+    """The web server on a thread of its own, `work` on this one, until a signal comes."""
+    from farcopy.web.server import create_server
+
+    stop = stop_on_signals()
+    server = create_server(host, port, trusted_proxy=trusted_proxy)
+    web_thread = threading.Thread(target=server.run, name="farcopy-web", daemon=True)
+    web_thread.start()
+    try:
+        _announce(host, server.effective_port)
+        work(stop)
+    finally:
+        # The web side goes last: whoever waits for a run hears how it ended.
+        server.close()
+        web_thread.join(5)
+
+
+def background_service(environment: "Environment") -> "Callable[[StopSignal], None]":
+    """The `work` of a process that carries out runs. Raises: EngineBusy, when called."""
+    from farcopy.service.background import BackgroundService
+
+    return lambda stop: BackgroundService(environment, stop).run()
+
+
+def _wait(stop: "StopSignal") -> None:
+    while not stop.wait(1.0):
+        pass
+
+
+def _announce(host: str, port: int) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    click.echo(f"Listening on http://{shown}:{port}")
+    from farcopy.store.users import accounts
+
+    if not accounts():
+        click.echo("There is no user yet: farcopy user add NAME --role admin")
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        click.echo("Warning: this address is open to others and not encrypted; put a reverse "
+                   "proxy with HTTPS before it", err=True)
+    sys.stdout.flush()
+
+
+def stop_on_signals() -> "StopSignal":
+    from farcopy.service.stop import StopSignal
+
+    stop = StopSignal()
+    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):  # SIGBREAK: Windows' Ctrl-Break and services
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda _number, _frame: stop.request())
+    return stop
+
+
+def run_and_show(environment: "Environment") -> "RunSummary":
+    """A run with its progress bar: by the service if one lives, else here.
+
+    Raises: RunAlreadyOn, and what forbids a run (see service.runs).
+    """
+    from farcopy.service import runs
+    from farcopy.service.background import Engine
+    from farcopy.service.execution import carry_out
+
+    runs.check_configured()
+    stop = stop_on_signals()
+    try:
+        with Engine(environment, "command", stop):
+            return _in_background(
+                lambda: carry_out(SyncType.MANUAL, _account_name(), environment, stop)
+            )
+    except EngineBusy:
+        pass
+    try:
+        request_id = runs.request_sync(_account_name())
+    except ServiceNotRunning as error:
+        # The lock is held, but nobody takes requests: a command that begins or ends just now.
+        raise RunAlreadyOn from error
+    return _in_background(lambda: runs.wait_for_summary(request_id))
+
+
+def _in_background(work: "Callable[[], RunSummary]") -> "RunSummary":
+    """Do the work on a thread while this one draws the bar (and takes signals)."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from farcopy.terminal import ProgressBar
+
+    bar = ProgressBar()
+    with ThreadPoolExecutor(1, thread_name_prefix="farcopy-run") as pool:
+        future = pool.submit(_closing_connection(work))
+        bar.follow(future.done)
+        summary = future.result()
+    bar.close(summary)
+    return summary
+
+
+def _closing_connection(work: "Callable[[], RunSummary]") -> "Callable[[], RunSummary]":
+    def with_close() -> "RunSummary":
+        from django.db import connection
+
+        try:
+            return work()
+        finally:
+            connection.close()
+
+    return with_close
+
+
+def _account_name() -> str:
+    """Who is at the keyboard, for the history."""
+    import getpass
+
+    try:
+        return f"{getpass.getuser()} (command line)"
+    except (OSError, KeyError, ImportError):
+        return "command line"

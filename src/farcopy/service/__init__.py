@@ -1,0 +1,1 @@
+"""Floor 4: wires the floors together and runs the work in the background."""

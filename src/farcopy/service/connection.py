@@ -1,0 +1,20 @@
+"""test-connection: logs in and lists the remote directory. Uploads nothing, makes nothing."""
+
+from farcopy.core.errors import FtpNotConfigured
+from farcopy.ftp.connection_test import ProbeResult, probe
+from farcopy.service import wiring
+from farcopy.store import configuration as stored
+
+WITHIN_S = 15.0
+"""DESIGN: the whole test, name resolution included."""
+
+
+def test_connection() -> ProbeResult:
+    """Raises: FtpNotConfigured, KeyMismatch, or an error that names the cause."""
+    row = stored.load()
+    if not row.settings.is_ftp_configured:
+        raise FtpNotConfigured
+    result = probe(wiring.session_settings(row), WITHIN_S)
+    if result.is_tls and not row.has_seen_tls:
+        stored.note_tls(row.settings)
+    return result

@@ -1,0 +1,1 @@
+"""Ways to hand batches to workers: threads now, a cluster later."""

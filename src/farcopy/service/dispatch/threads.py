@@ -1,0 +1,149 @@
+"""The Dispatcher port with threads of this process: one worker, one session, one thread.
+
+Threads start as batches come, so a short run opens one connection only.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from farcopy.core.errors import TooManyConnections
+from farcopy.core.ports import Stop, Worker
+
+WAITING_A_WORKER = 2
+POLL_S = 0.2
+
+
+class ThreadDispatcher:
+    """At most `size` workers; aborts them when `stop` turns hard.
+
+    on_crash: told of an exception a worker should not have raised; all work
+    is then aborted.
+    """
+
+    def __init__(self, size: int, stop: Stop, on_crash: Callable[[BaseException], None]) -> None:
+        self._size = size
+        self._stop = stop
+        self._on_crash = on_crash
+        self._changed = threading.Condition()
+        self._batches: deque[int] = deque()
+        self._busy = 0
+        self._is_ending = False
+        self._is_aborted = False
+        self._workers: list[Worker] = []
+        self._threads: list[threading.Thread] = []
+        self._alive = 0
+        self._make_worker: Callable[[], Worker] | None = None
+
+    def start(self, make_worker: Callable[[], Worker]) -> None:
+        self._make_worker = make_worker
+
+    def submit(self, batch_id: int) -> None:
+        with self._changed:
+            while len(self._batches) >= self._size * WAITING_A_WORKER and self._alive:
+                self._wait()
+            if self._is_aborted:
+                return
+            self._batches.append(batch_id)
+            is_worker_free = self._busy + len(self._batches) <= self._alive
+            if not is_worker_free and self._alive < self._size:
+                self._add_thread()
+            self._changed.notify_all()
+
+    def drain(self) -> None:
+        with self._changed:
+            while self._alive and (self._batches or self._busy):
+                self._wait()
+
+    def abort(self) -> None:
+        with self._changed:
+            self._batches.clear()
+            self._is_aborted = True
+            workers = list(self._workers)
+            self._changed.notify_all()
+        for worker in workers:
+            worker.abort()
+
+    def stop(self) -> None:
+        with self._changed:
+            self._is_ending = True
+            self._changed.notify_all()
+        for thread in list(self._threads):
+            while thread.is_alive():
+                thread.join(POLL_S)
+                self._abort_if_hard()
+
+    def _wait(self) -> None:
+        """Wait for a change, and act on a stop that turned hard meanwhile."""
+        self._changed.wait(POLL_S)
+        if self._stop.is_hard() and not self._is_aborted:
+            self._changed.release()
+            try:
+                self.abort()
+            finally:
+                self._changed.acquire()
+
+    def _abort_if_hard(self) -> None:
+        if self._stop.is_hard() and not self._is_aborted:
+            self.abort()
+
+    def _add_thread(self) -> None:
+        thread = threading.Thread(
+            target=self._work, name=f"farcopy-transfer-{len(self._threads) + 1}", daemon=True
+        )
+        self._threads.append(thread)
+        self._alive += 1
+        thread.start()
+
+    def _work(self) -> None:
+        worker: Worker | None = None
+        try:
+            while (batch_id := self._take()) is not None:
+                try:
+                    if worker is None:
+                        worker = self._enlist()
+                    worker.execute(batch_id)
+                except TooManyConnections:
+                    self._give_back(batch_id)
+                    return
+                finally:
+                    with self._changed:
+                        self._busy -= 1
+                        self._changed.notify_all()
+        except BaseException as error:  # noqa: BLE001  # the edge of a thread: it must be told
+            self._on_crash(error)
+            self.abort()
+        finally:
+            if worker is not None:
+                worker.close()
+            with self._changed:
+                self._alive -= 1
+                self._changed.notify_all()
+
+    def _enlist(self) -> Worker:
+        assert self._make_worker is not None, "submit() before start()"
+        worker = self._make_worker()
+        with self._changed:
+            self._workers.append(worker)
+            is_late = self._is_aborted
+        if is_late:
+            worker.abort()
+        return worker
+
+    def _take(self) -> int | None:
+        with self._changed:
+            while not self._batches:
+                if self._is_ending:
+                    return None
+                self._changed.wait(POLL_S)
+            self._busy += 1
+            batch_id = self._batches.popleft()
+            self._changed.notify_all()
+            return batch_id
+
+    def _give_back(self, batch_id: int) -> None:
+        """The server takes no more connections: this thread was one too many."""
+        with self._changed:
+            self._batches.appendleft(batch_id)
+            self._size = max(self._alive - 1, 1)
+            self._changed.notify_all()

@@ -1,0 +1,171 @@
+"""Carry out one run from its row to its verdict. Called under the engine lease only."""
+
+import logging
+from collections.abc import Callable
+
+from django.db import connection
+
+from farcopy.core.errors import (
+    FarcopyError,
+    FtpNotConfigured,
+    Interrupted,
+    SourcesNotConfigured,
+)
+from farcopy.core.model import RunSummary
+from farcopy.core.ports import Remote
+from farcopy.core.states import RunEnd, SyncType
+from farcopy.engine import preflight
+from farcopy.engine.control import RunControl, SessionGate
+from farcopy.engine.run import Run
+from farcopy.engine.transfer import TransferWorker
+from farcopy.ftp.folders import KnownFolders
+from farcopy.planning.verdict import run_message, run_state
+from farcopy.service import runs, wiring
+from farcopy.service.dispatch.threads import ThreadDispatcher
+from farcopy.service.progress import RunProgress
+from farcopy.service.stop import StopSignal
+from farcopy.settings.environment import Environment
+from farcopy.store import configuration as stored
+from farcopy.store import history
+from farcopy.store.configuration import StoredConfiguration
+from farcopy.store.ledger import DatabaseLedger
+
+_log = logging.getLogger("farcopy.sync")
+
+
+def carry_out(
+    sync_type: SyncType,
+    requested_by: str,
+    environment: Environment,
+    stop: StopSignal,
+    on_start: Callable[[int], None] = lambda _run_id: None,
+) -> RunSummary:
+    """Run, and close the run's row whatever happens.
+
+    on_start: told the run's id as soon as its row exists.
+    Raises: FtpNotConfigured, SourcesNotConfigured, KeyMismatch, RunAlreadyOn.
+    """
+    clock = wiring.SystemClock()
+    row = stored.load()
+    _check(row)
+    destination = stored.destination_for(row.settings)
+    run_id = history.begin(
+        sync_type, destination, row.settings.destination_label, requested_by, clock.now()
+    )
+    _log.info("run.started", extra={"run": run_id, "sync_type": sync_type.value})
+    started_s = clock.monotonic_s()
+    cancel = StopSignal(stop)
+    control = RunControl(cancel)
+    try:
+        on_start(run_id)
+        with RunProgress(run_id, cancel) as progress:
+            _execute(run_id, sync_type, row, destination.pk, environment, cancel, control, progress)
+    except FarcopyError as error:
+        control.fail(error)
+    except Exception:  # noqa: BLE001
+        # The edge of a run: whatever went wrong is told, and the service lives on.
+        _log.exception("run.crashed", extra={"run": run_id})
+        control.fail(FarcopyError())
+    finally:
+        _finish(run_id, control, cancel, clock.monotonic_s() - started_s)
+    return runs.summary(run_id)
+
+
+def _check(row: StoredConfiguration) -> None:
+    if not row.settings.is_ftp_configured:
+        raise FtpNotConfigured
+    if not row.settings.has_source:
+        raise SourcesNotConfigured
+
+
+def _execute(
+    run_id: int,
+    sync_type: SyncType,
+    row: StoredConfiguration,
+    destination_id: int,
+    environment: Environment,
+    stop: StopSignal,
+    control: RunControl,
+    progress: RunProgress,
+) -> None:
+    clock = wiring.SystemClock()
+    ledger = DatabaseLedger(destination_id)
+    sources = wiring.sources_of(row.settings)
+    folders = KnownFolders()
+
+    def prepare(remote: Remote) -> None:
+        preflight.prepare(remote, ledger)
+        wiring.note_what_was_learnt(remote, row)
+
+    gate = SessionGate(prepare)
+
+    def make_worker() -> TransferWorker:
+        return _ThreadWorker(
+            run_id,
+            ledger=ledger,
+            sources={source.label: source for source in sources},
+            make_remote=lambda: wiring.make_remote(row, folders),
+            gate=gate,
+            control=control,
+            log=progress,
+            clock=clock,
+            retry_scale=environment.retry_scale,
+            on_failure=lambda entry, code: _log.warning(
+                "upload.failed", extra={"run": run_id, "entry": entry, "code": code}
+            ),
+        )
+
+    def on_crash(error: BaseException) -> None:
+        _log.error("worker.crashed", exc_info=error, extra={"run": run_id})
+        control.fail(error if isinstance(error, FarcopyError) else FarcopyError())
+
+    Run(
+        run_id,
+        is_manual=sync_type is SyncType.MANUAL,
+        sources=sources,
+        ledger=ledger,
+        dispatcher=ThreadDispatcher(row.settings.ftp_connections, stop, on_crash),
+        make_worker=make_worker,
+        connections=row.settings.ftp_connections,
+        control=control,
+        log=progress,
+        clock=clock,
+    ).execute()
+
+
+class _ThreadWorker(TransferWorker):
+    """Gives its thread's database connection back at the end."""
+
+    def close(self) -> None:
+        super().close()
+        connection.close()
+
+
+def _finish(run_id: int, control: RunControl, cancel: StopSignal, duration_s: float) -> None:
+    end = RunEnd.FINISHED
+    if cancel.is_set():
+        end = RunEnd.CANCELLED if cancel.is_own() else RunEnd.STOPPED
+    failure = control.failure
+    if isinstance(failure, Interrupted):
+        failure = None
+    record = history.get(run_id)
+    state = run_state(
+        end, record.counts, problems=record.problem_count, has_run_error=failure is not None
+    )
+    history.finish(
+        run_id, state, end, wiring.SystemClock().now(), duration_s,
+        failure.code if failure else "",
+        run_message(end, record.counts, record.problem_count, failure.text if failure else None),
+    )
+    _log.info(
+        "run.ended",
+        extra={
+            "run": run_id, "status": state.value, "end": end.value,
+            "files_synced": record.counts.files_synced,
+            "bytes_synced": record.counts.bytes_synced,
+            "files_failed": record.counts.files_failed,
+            "code": failure.code if failure else "",
+        },
+    )
+
+

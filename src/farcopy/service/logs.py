@@ -1,0 +1,43 @@
+"""The log files: one JSON object a line, rotated at midnight, safe with several processes.
+
+logs/sync.log (runs), logs/auth.log (sign-ins), logs/service.log (the rest).
+Names of files and values of settings never get here; entry ids do.
+"""
+
+import logging
+from pathlib import Path
+
+from concurrent_log_handler import ConcurrentTimedRotatingFileHandler
+from pythonjsonlogger.json import JsonFormatter
+
+from farcopy.store.keys import make_private_directory
+
+FILES = {"farcopy.sync": "sync.log", "farcopy.auth": "auth.log", "": "service.log"}
+
+
+def set_up_logs(home: Path, keep_days: int) -> None:
+    """Attach the handlers of this process, once. keep_days: rotated files kept."""
+    folder = home / "logs"
+    make_private_directory(folder)
+    root = logging.getLogger()
+    if any(isinstance(handler, ConcurrentTimedRotatingFileHandler) for handler in root.handlers):
+        return
+    formatter = JsonFormatter(
+        "{asctime}{levelname}{name}{message}", style="{",
+        rename_fields={"asctime": "at", "levelname": "level", "message": "event"},
+        json_ensure_ascii=True,  # U+2028 and the like cannot break a line
+    )
+    for name, file_name in FILES.items():
+        handler = ConcurrentTimedRotatingFileHandler(
+            str(folder / file_name), when="midnight", backupCount=keep_days, utc=True,
+            encoding="utf-8", delay=True, lock_file_directory=str(folder),
+        )
+        handler.setFormatter(formatter)
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        if name:
+            logger.propagate = False
+    # Their lines quote requests: paths of the caller's choice, at most a warning each.
+    for noisy in ("axes", "django.request", "django.security", "waitress.queue"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)

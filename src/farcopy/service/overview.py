@@ -1,0 +1,142 @@
+"""What the API, the page and the command line read and set: settings, status, warnings.
+
+Reads and single transactions only; nothing here waits, connects or scans.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from django.utils import timezone
+
+from farcopy.core.config import SyncSettings, standing_warnings
+from farcopy.core.errors import FtpNotConfigured
+from farcopy.core.states import SyncType
+from farcopy.planning.schedule import next_sync_at
+from farcopy.store import configuration as stored
+from farcopy.store import history, lease
+from farcopy.store.configuration import StoredConfiguration
+from farcopy.store.history import RunRecord, Statistics
+
+HISTORY_LENGTH = 10
+"""The reference: "Returns last 10 sync operations in history"."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationView:
+    """Row 1 as it is shown. warnings: what an admin should know, in whole sentences."""
+
+    id: int
+    settings: SyncSettings
+    last_sync_at: datetime | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentSync:
+    """The run that is on. bytes_done counts what is on the line too; eta_s: None if unknown."""
+
+    run_id: int
+    sync_type: SyncType
+    phase: str
+    files_done: int
+    files_due: int
+    bytes_done: int
+    bytes_due: int
+    bytes_per_s: float
+    eta_s: float | None
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    last_sync: RunRecord | None
+    history: list[RunRecord]
+    configuration: ConfigurationView
+    next_sync_at: datetime | None
+    statistics: Statistics
+    current: CurrentSync | None
+    is_service_running: bool
+
+
+def configuration() -> ConfigurationView:
+    """Raises: KeyMismatch."""
+    return _view(stored.load())
+
+
+def change_configuration(changes: Mapping[str, object]) -> ConfigurationView:
+    """Raises: SettingsInvalid, PasswordRequired, KeyMismatch."""
+    return _view(stored.change(changes))
+
+
+def enable_auto() -> SyncSettings:
+    """Raises: FtpNotConfigured."""
+    if not stored.load().settings.is_ftp_configured:
+        raise FtpNotConfigured
+    return stored.change({"sync_enabled": True}).settings
+
+
+def disable_auto() -> None:
+    stored.change({"sync_enabled": False})
+
+
+def current_sync() -> CurrentSync | None:
+    """The run that is on, whoever carries it out."""
+    running = history.running()
+    return None if running is None else _current(running)
+
+
+def status() -> StatusView:
+    now = timezone.now()
+    row = stored.load()
+    settings = row.settings
+    return StatusView(
+        last_sync=history.last_finished(),
+        history=history.latest(HISTORY_LENGTH),
+        configuration=_view(row),
+        next_sync_at=next_sync_at(
+            settings.sync_enabled, settings.sync_interval, row.last_sync_at, now
+        ),
+        statistics=history.statistics(),
+        current=current_sync(),
+        is_service_running=lease.live_kind(now) == "service",
+    )
+
+
+def _view(row: StoredConfiguration) -> ConfigurationView:
+    return ConfigurationView(row.id, row.settings, row.last_sync_at, _warnings(row))
+
+
+def _warnings(row: StoredConfiguration) -> tuple[str, ...]:
+    warnings = list(standing_warnings(row.settings, seen_tls=row.has_seen_tls))
+    for name in ("orthanc_storage_path", "hospital_data_path"):
+        path = getattr(row.settings, name)
+        if path is not None and not _is_directory(path):
+            warnings.append(f"{name} is not there or is no directory this service can list")
+    return tuple(warnings)
+
+
+def _is_directory(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _current(run: RunRecord) -> CurrentSync:
+    counts = run.counts
+    done = max(run.bytes_on_line, counts.bytes_synced)
+    left = max(counts.bytes_due - done, 0)
+    return CurrentSync(
+        run_id=run.id,
+        sync_type=run.sync_type,
+        phase=run.phase,
+        files_done=counts.files_synced + counts.files_failed,
+        files_due=counts.files_due,
+        bytes_done=done,
+        bytes_due=counts.bytes_due,
+        bytes_per_s=run.bytes_per_s,
+        eta_s=left / run.bytes_per_s if run.bytes_per_s > 0 else None,
+        started_at=run.started_at,
+    )

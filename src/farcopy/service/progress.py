@@ -1,0 +1,86 @@
+"""What is seen of a run while it is on: its phase, its bytes on the line, its rate.
+
+The RunLog port. Bytes are counted in memory and written once a second by a
+thread of its own, which also learns whether somebody asked to cancel.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+
+from django.db import DatabaseError, connection
+
+from farcopy.service.stop import StopSignal
+from farcopy.store import history
+
+WRITE_S = 1.0
+RATE_OVER_S = 10.0
+_log = logging.getLogger("farcopy.sync")
+
+
+class RunProgress:
+    """Use as a context manager: the writing thread lives inside.
+
+    stop: requested, at once, when the run's row asks for a cancel.
+    """
+
+    def __init__(self, run_id: int, stop: StopSignal) -> None:
+        self._run_id = run_id
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._bytes = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(
+            target=self._write_on, name="farcopy-progress", daemon=True
+        )
+
+    # --- RunLog ---
+
+    def phase(self, name: str) -> None:
+        history.note_phase(self._run_id, name)
+
+    def unchanged(self, files: int) -> None:
+        if files:
+            history.note_unchanged(self._run_id, files)
+
+    def problem(self, root: str, path: str, code: str) -> None:
+        _log.warning("source.problem", extra={"run": self._run_id, "root": root, "code": code})
+        history.note_problem(self._run_id, root, path, code)
+
+    def sent_bytes(self, count: int) -> None:
+        with self._lock:
+            self._bytes += count
+
+    # --- the thread ---
+
+    def __enter__(self) -> "RunProgress":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _write_on(self) -> None:
+        marks: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+        try:
+            while not self._ended.wait(WRITE_S):
+                with self._lock:
+                    sent = self._bytes
+                marks.append((time.monotonic(), sent))
+                while len(marks) > 2 and marks[0][0] < marks[-1][0] - RATE_OVER_S:
+                    marks.popleft()
+                rate = (sent - marks[0][1]) / max(marks[-1][0] - marks[0][0], 0.001)
+                self._write(sent, rate)
+        finally:
+            connection.close()
+
+    def _write(self, sent: int, rate: float) -> None:
+        try:
+            if history.note_progress(self._run_id, sent, rate):
+                self._stop.request(grace_s=0.0)
+        except DatabaseError as error:
+            # Only the display is late; the ledger's own writes tell of real trouble.
+            _log.warning("progress.unwritten", extra={"error": type(error).__name__})
+            connection.close()

@@ -1,0 +1,146 @@
+"""Ask for a run and wait for it. The service carries it out; whoever waits may go away.
+
+Called by the API's sync-now and by `farcopy sync`. Polls the database: the
+asking process and the service need not be the same.
+"""
+
+import time
+
+from django.utils import timezone
+
+from farcopy.core import errors
+from farcopy.core.errors import (
+    FarcopyError,
+    FtpNotConfigured,
+    RunAlreadyOn,
+    ServiceNotRunning,
+    SourcesNotConfigured,
+)
+from farcopy.core.model import RunSummary
+from farcopy.core.states import RunEnd, RunState, SyncType
+from farcopy.planning.verdict import MAX_ERRORS, shorten
+from farcopy.store import configuration, history, lease
+
+MIB = 1024 * 1024
+POLL_S = 0.1
+START_WITHIN_S = 20.0
+"""A living service takes a request within a second; it may be ending a run just now."""
+
+
+def check_configured() -> None:
+    """Raises: FtpNotConfigured, SourcesNotConfigured, KeyMismatch."""
+    settings = configuration.load().settings
+    if not settings.is_ftp_configured:
+        raise FtpNotConfigured
+    if not settings.has_source:
+        raise SourcesNotConfigured
+
+
+def request_sync(requested_by: str, sync_type: SyncType = SyncType.MANUAL) -> int:
+    """Ask for a run; returns the request's id.
+
+    Raises: as check_configured; RunAlreadyOn; ServiceNotRunning.
+    """
+    check_configured()
+    now = timezone.now()
+    match lease.live_kind(now):
+        case "service":
+            return history.request_run(sync_type, requested_by, now)
+        case "":
+            raise ServiceNotRunning
+        case _:
+            raise RunAlreadyOn  # a `farcopy sync` works by itself
+
+
+def wait_for_start(request_id: int) -> int:
+    """The id of the run that answers the request.
+
+    Raises: ServiceNotRunning when nobody takes it; the error that refused it.
+    """
+    deadline = time.monotonic() + START_WITHIN_S
+    while True:
+        is_open, run_id, refusal = history.request_state(request_id)
+        if run_id is not None:
+            return run_id
+        if not is_open:
+            raise _error_of_code(refusal)
+        is_dead = lease.live_kind(timezone.now()) != "service"
+        if (is_dead or time.monotonic() > deadline) and history.withdraw_request(request_id):
+            raise ServiceNotRunning
+        time.sleep(POLL_S)
+
+
+def wait_for_summary(request_id: int) -> RunSummary:
+    """Blocks until the run has ended. Raises: as wait_for_start."""
+    run_id = wait_for_start(request_id)
+    while True:
+        run = history.get(run_id)
+        if run.status is not RunState.RUNNING:
+            return summary(run_id)
+        if not lease.live_kind(timezone.now()):
+            # The service died under the run: the next start closes it.
+            raise ServiceNotRunning
+        time.sleep(POLL_S)
+
+
+def summary(run_id: int) -> RunSummary:
+    """A finished run with its list of errors."""
+    run = history.get(run_id)
+    failed = history.failed_files(run_id, MAX_ERRORS)
+    lines = [
+        *(f"Failed to read: {path or root} ({_text(code)})" for root, path, code in run.problems),
+        *(
+            f"Failed to upload: {file.relative_path} ({file.root}: {_text(file.reason)})"
+            for file in failed
+        ),
+    ]
+    if run.error_code and run.error_message:
+        lines.insert(0, run.error_message)
+    total = len(lines) - len(run.problems) - len(failed)
+    total += run.problem_count + run.counts.files_failed
+    return RunSummary(
+        run_id=run.id,
+        sync_type=run.sync_type,
+        state=run.status,
+        end=RunEnd(run.end or RunEnd.FINISHED),
+        counts=run.counts,
+        duration_s=run.duration_s,
+        error_code=run.error_code,
+        error_message=run.error_message,
+        errors=shorten(lines, total),
+    )
+
+
+def sync_now_data(summary: RunSummary) -> dict[str, object]:
+    """The `data` of sync-now as the reference has it; `farcopy sync --json` ends with it too."""
+    data: dict[str, object] = {
+        "files_synced": summary.counts.files_synced,
+        "total_size_mb": round(summary.counts.bytes_synced / MIB, 2),
+        "duration_seconds": round(summary.duration_s, 2),
+        "status": summary.state.value,
+        "run_id": summary.run_id,
+    }
+    if summary.state is RunState.SUCCESS and not summary.counts.files_synced:
+        data["total_size_mb"] = 0
+        data["message"] = "No new files to sync"
+    if summary.state is not RunState.SUCCESS:
+        data["errors"] = list(summary.errors)
+    return data
+
+
+def _text(code: str) -> str:
+    return _error_of_code(code).text
+
+
+def _error_of_code(code: str) -> FarcopyError:
+    return ERRORS_BY_CODE.get(code, FarcopyError)()
+
+
+def _classes(base: type[FarcopyError]) -> list[type[FarcopyError]]:
+    return [base, *(cls for sub in base.__subclasses__() for cls in _classes(sub))]
+
+
+# SettingsInvalid and its kin carry data of their own and never end a run.
+ERRORS_BY_CODE = {
+    cls.code: cls for cls in _classes(FarcopyError) if not issubclass(cls, errors.SettingsInvalid)
+}

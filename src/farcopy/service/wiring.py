@@ -1,0 +1,60 @@
+"""The one composition root: adapters meet the engine here and nowhere else."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.conf import settings as django_settings
+
+from farcopy.core.config import SyncSettings
+from farcopy.core.ports import Remote, Source
+from farcopy.ftp.folders import KnownFolders
+from farcopy.ftp.remote import FtpRemote
+from farcopy.ftp.settings import Deadlines, SessionSettings
+from farcopy.sources.orthanc import hospital_source, orthanc_source
+from farcopy.store.configuration import StoredConfiguration, note_tls
+
+
+class SystemClock:
+    """The Clock port."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+
+def sources_of(settings: SyncSettings) -> Sequence[Source]:
+    """Both roots, or the one that is set. FARCOPY_HOME is never scanned."""
+    never = (django_settings.FARCOPY_HOME,)
+    sources: list[Source] = []
+    if settings.orthanc_storage_path:
+        sources.append(orthanc_source(Path(settings.orthanc_storage_path), never))
+    if settings.hospital_data_path:
+        sources.append(hospital_source(Path(settings.hospital_data_path), never))
+    return sources
+
+
+def deadlines() -> Deadlines:
+    env = django_settings.ENVIRONMENT
+    return Deadlines(connect_s=env.connect_s, reply_s=env.reply_s, stall_s=env.stall_s)
+
+
+def session_settings(configuration: StoredConfiguration) -> SessionSettings:
+    return SessionSettings.of(
+        configuration.settings,
+        is_tls_known=configuration.has_seen_tls,
+        deadlines=deadlines(),
+    )
+
+
+def make_remote(configuration: StoredConfiguration, folders: KnownFolders) -> Remote:
+    return FtpRemote(session_settings(configuration), configuration.home_id, folders)
+
+
+def note_what_was_learnt(remote: Remote, configuration: StoredConfiguration) -> None:
+    """A host once seen with TLS is refused without it from then on."""
+    if isinstance(remote, FtpRemote) and remote.is_tls and not configuration.has_seen_tls:
+        note_tls(configuration.settings)

@@ -1,0 +1,1 @@
+"""Django settings: `base` is what the store needs, `web` adds the site."""

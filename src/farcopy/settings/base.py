@@ -1,0 +1,71 @@
+"""Django settings for the store: apps with tables, the database, users. No site."""
+
+import dj_database_url
+
+from farcopy.settings.environment import Environment
+from farcopy.store.keys import derive_key, load_or_create_key
+
+ENVIRONMENT = Environment.read()
+FARCOPY_HOME = ENVIRONMENT.home
+MASTER_KEY = load_or_create_key(FARCOPY_HOME, ENVIRONMENT.key)
+SECRET_KEY = derive_key(MASTER_KEY, "django").hex()
+DEBUG = False
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "axes",
+    "farcopy.store",
+]
+AUTH_USER_MODEL = "store.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"  # what is stored; what is shown: FARCOPY_TIME_ZONE
+USE_I18N = False
+LOGGING_CONFIG = None  # farcopy.service.logs sets logging up, per process
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 8},
+    },
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Five wrong passwords lock an account for one address for 15 minutes, for good it is never
+# locked: somebody else's guesses must not keep the last admin out.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.25
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+AXES_DISABLE_ACCESS_LOG = True
+SILENCED_SYSTEM_CHECKS = ["axes.W001", "axes.W002", "axes.W003"]
+
+_SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": str(FARCOPY_HOME / "farcopy.sqlite3"),
+    "CONN_MAX_AGE": None,
+    "OPTIONS": {
+        # A read-then-write in a deferred transaction fails at once with SQLITE_BUSY_SNAPSHOT,
+        # whatever the timeout; IMMEDIATE waits its turn. FULL: a commit survives a power cut.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
+        "PRAGMA cache_size=-16000;",
+    },
+}
+DATABASES = {
+    "default": (
+        dj_database_url.parse(ENVIRONMENT.database_url, conn_max_age=None, conn_health_checks=True)
+        if ENVIRONMENT.database_url
+        else _SQLITE
+    )
+}

@@ -1,0 +1,248 @@
+"""A directory tree of files at rest: scan it, open its files. Never writes.
+
+Below the root no link is followed, neither a file's nor a directory's, also
+not as a parent that is swapped for a link between scan and reading.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from farcopy.core.errors import (
+    LocalName,
+    SourceChanged,
+    SourceMissing,
+    SourceUnreadable,
+    SourceVanished,
+)
+from farcopy.core.model import DirectoryListing, Reason, SkippedName, SourceFile
+from farcopy.planning.remote_path import decode_name, encode_name, is_too_long
+
+_OPEN_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_BINARY", 0)  # Windows would translate line ends
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # a FIFO put in a file's place must not hang us
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOCTTY", 0)
+)
+_CAN_OPEN_AT = os.open in os.supports_dir_fd
+
+
+class FolderSource:
+    """The Source port on a directory.
+
+    label: the root's name in ledger and remote. root: may itself be a link,
+    resolved once. never_sent: names directly in the root that are not sent.
+    never_entered: directories (FARCOPY_HOME) that are not scanned wherever they lie.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        root: Path,
+        *,
+        never_sent: frozenset[str] = frozenset(),
+        never_entered: tuple[Path, ...] = (),
+    ) -> None:
+        self.label = label
+        self._never_sent = never_sent
+        self._never_entered = frozenset(str(path.resolve()) for path in never_entered)
+        self._root = root.resolve()
+
+    def scan(self) -> Iterator[DirectoryListing]:
+        """Yield every directory, parents first, in an order of the file system's choice.
+
+        Raises: SourceMissing when the root cannot be listed.
+        """
+        if str(self._root) in self._never_entered:
+            raise SourceMissing("the root is FARCOPY_HOME")
+        # A stack of paths, not of open iterators: depth costs no descriptors.
+        waiting = [("", str(self._root))]
+        while waiting:
+            directory, path = waiting.pop()
+            try:
+                with os.scandir(path) as entries:
+                    listing, below = self._list(directory, entries)
+            except OSError as error:
+                if not directory:
+                    raise SourceMissing(_name_of(error)) from error
+                if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                    continue  # went while we walked; the next run sees it
+                yield DirectoryListing(self.label, directory, is_unreadable=True)
+                continue
+            waiting.extend(below)
+            yield listing
+
+    def _list(
+        self, directory: str, entries: Iterator[os.DirEntry[str]]
+    ) -> tuple[DirectoryListing, list[tuple[str, str]]]:
+        files: list[SourceFile] = []
+        skipped: list[SkippedName] = []
+        below: list[tuple[str, str]] = []
+        prefix = f"{directory}/" if directory else ""
+        for entry in entries:
+            if not directory and entry.name in self._never_sent:
+                continue
+            try:
+                name = encode_name(entry.name)
+            except LocalName:
+                shown = entry.name.encode("utf-8", "replace").decode()
+                skipped.append(SkippedName(shown, Reason.NAME))
+                continue
+            try:
+                if entry.is_symlink() or _is_junction(entry):
+                    skipped.append(SkippedName(name, Reason.SYMLINK))
+                elif entry.is_dir(follow_symlinks=False):
+                    if is_too_long(directory, name):
+                        skipped.append(SkippedName(name, Reason.NAME))
+                    elif entry.path not in self._never_entered:
+                        below.append((prefix + name, entry.path))
+                elif entry.is_file(follow_symlinks=False):
+                    seen = entry.stat(follow_symlinks=False)
+                    if is_too_long(directory, name):
+                        skipped.append(SkippedName(name, Reason.NAME))
+                    else:
+                        files.append(
+                            SourceFile(self.label, directory, name, seen.st_size, seen.st_mtime_ns)
+                        )
+                else:
+                    skipped.append(SkippedName(name, Reason.SPECIAL))
+            except FileNotFoundError:
+                continue  # went between listing and stat
+        return DirectoryListing(self.label, directory, tuple(files), tuple(skipped)), below
+
+    def has_directory(self, directory: str) -> bool:
+        try:
+            return stat.S_ISDIR(self._path(directory).lstat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True  # in doubt it is there
+
+    def stat(self, file: SourceFile) -> SourceFile:
+        with self._open(file) as reader:
+            return file._replace(size_bytes=reader.size_bytes, mtime_ns=reader.mtime_ns)
+
+    def open(self, file: SourceFile) -> "FolderReader":
+        reader = self._open(file)
+        if (reader.size_bytes, reader.mtime_ns) != (file.size_bytes, file.mtime_ns):
+            reader.close()
+            raise SourceChanged("between scan and opening")
+        return reader
+
+    def _path(self, relative_path: str) -> Path:
+        return self._root.joinpath(*map(decode_name, relative_path.split("/")))
+
+    def _open(self, file: SourceFile) -> "FolderReader":
+        try:
+            descriptor = self._open_below_root(file)
+            try:
+                return FolderReader(descriptor)
+            except BaseException:
+                os.close(descriptor)
+                raise
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise SourceVanished(_name_of(error)) from error
+        except OSError as error:
+            # A link stands where the file or a parent was: that file is gone.
+            if error.errno in (errno.ELOOP, errno.EMLINK):
+                raise SourceVanished(_name_of(error)) from error
+            raise SourceUnreadable(_name_of(error)) from error
+
+    def _open_below_root(self, file: SourceFile) -> int:
+        if not _CAN_OPEN_AT:  # Windows
+            path = self._path(file.relative_path)
+            if not path.resolve().is_relative_to(self._root):
+                raise FileNotFoundError(errno.ENOENT, "outside the root")
+            return os.open(path, _OPEN_FLAGS)
+        # O_NOFOLLOW guards only the last part of a path, so each part is opened
+        # from the one before: a parent that became a link is not entered.
+        here = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for part in file.directory.split("/") if file.directory else ():
+                below = os.open(
+                    decode_name(part),
+                    os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
+                    dir_fd=here,
+                )
+                os.close(here)
+                here = below
+            return os.open(decode_name(file.name), _OPEN_FLAGS, dir_fd=here)
+        finally:
+            os.close(here)
+
+
+class FolderReader:
+    """An open file that hashes what is read and can tell whether it changed meanwhile."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._opened = os.fstat(descriptor)
+        if not stat.S_ISREG(self._opened.st_mode):
+            raise FileNotFoundError(errno.ENOENT, "no regular file any more")
+        self._descriptor = descriptor
+        # MD5 finds changes here, it guards no secret.
+        self._md5 = hashlib.md5(usedforsecurity=False)
+
+    @property
+    def size_bytes(self) -> int:
+        return self._opened.st_size
+
+    @property
+    def mtime_ns(self) -> int:
+        return self._opened.st_mtime_ns
+
+    @property
+    def md5(self) -> str:
+        return self._md5.hexdigest()
+
+    def read(self, size_bytes: int, /) -> bytes:
+        try:
+            block = os.read(self._descriptor, size_bytes)
+        except OSError as error:
+            raise SourceUnreadable(_name_of(error)) from error
+        self._md5.update(block)
+        return block
+
+    def check_unchanged(self) -> None:
+        now = os.fstat(self._descriptor)
+        if _identity(now) != _identity(self._opened):
+            raise SourceChanged("while it was read")
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _identity(seen: os.stat_result) -> tuple[int, int, int, int]:
+    # ctime tells of a rewrite that put size and mtime back; Windows has no ctime of that
+    # meaning, there it is the creation time and simply never differs.
+    return (seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
+
+
+def _is_junction(entry: os.DirEntry[str]) -> bool:
+    """Windows' other kind of link (Python 3.12 and newer can tell)."""
+    is_junction = getattr(entry, "is_junction", None)
+    return bool(is_junction and is_junction())
+
+
+def _name_of(error: OSError) -> str:
+    """The errno's name: what the log may say of an OS error, whose text holds the path."""
+    return errno.errorcode.get(error.errno or 0, "OSError")

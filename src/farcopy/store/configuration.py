@@ -1,0 +1,138 @@
+"""Row 1 of sync_configuration as frozen settings, and back. The password is encrypted here."""
+
+import secrets as random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from django.conf import settings as django_settings
+from django.db import transaction
+from django.utils import timezone
+
+from farcopy.core.config import SyncSettings, apply_changes
+from farcopy.store.models import Destination, SyncConfiguration
+from farcopy.store.secrets import SecretBox
+
+_PLAIN_FIELDS = tuple(f.name for f in fields(SyncSettings) if f.name != "ftp_password")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredConfiguration:
+    """The settings and what goes with them. settings.ftp_password is decrypted.
+
+    has_seen_tls: the host and port were once seen with TLS.
+    """
+
+    id: int
+    settings: SyncSettings
+    last_sync_at: datetime | None
+    settings_changed_at: datetime
+    home_id: str
+    has_seen_tls: bool
+
+
+def load() -> StoredConfiguration:
+    """Raises: KeyMismatch when the stored password was encrypted with another key."""
+    return _from_row(_row())
+
+
+def change(changes: Mapping[str, object]) -> StoredConfiguration:
+    """Validate and store changes; all or nothing.
+
+    Raises: SettingsInvalid, PasswordRequired, KeyMismatch.
+    """
+    roots = django_settings.ENVIRONMENT.source_roots
+    return _update(lambda current: apply_changes(current, changes, roots))
+
+
+def load_home_id() -> str:
+    """Readable also when the password is not."""
+    return _row().home_id
+
+
+def _update(decide: Callable[[SyncSettings], SyncSettings]) -> StoredConfiguration:
+    with transaction.atomic():
+        row = SyncConfiguration.objects.select_for_update().get(pk=_row().pk)
+        current = _from_row(row).settings
+        new = decide(current)
+        if new != current:
+            for name in _PLAIN_FIELDS:
+                setattr(row, name, getattr(new, name))
+            if new.ftp_password != current.ftp_password:
+                row.ftp_password_encrypted = (
+                    None if new.ftp_password is None
+                    else _box().encrypt(new.ftp_password, str(row.pk), "ftp_password")
+                )
+            row.settings_changed_at = timezone.now()
+            row.save()
+        return _from_row(row)
+
+
+def _row() -> SyncConfiguration:
+    row = SyncConfiguration.objects.filter(pk=1).first()
+    if row is None:
+        row, _ = SyncConfiguration.objects.get_or_create(
+            pk=1, defaults={"home_id": random.token_hex(6)}
+        )
+    return row
+
+
+def _from_row(row: SyncConfiguration) -> StoredConfiguration:
+    password = None
+    if row.ftp_password_encrypted is not None:
+        password = _box().decrypt(row.ftp_password_encrypted, str(row.pk), "ftp_password")
+    values = {name: getattr(row, name) for name in _PLAIN_FIELDS}
+    settings = SyncSettings(ftp_password=password, **values)
+    return StoredConfiguration(
+        id=row.pk,
+        settings=settings,
+        last_sync_at=row.last_sync_at,
+        settings_changed_at=row.settings_changed_at,
+        home_id=row.home_id,
+        has_seen_tls=has_seen_tls(settings),
+    )
+
+
+def _box() -> SecretBox:
+    return SecretBox(django_settings.MASTER_KEY)
+
+
+# --- destinations ---
+
+
+def normalised_path(ftp_path: str) -> str:
+    """The same directory, the same text: `/a//b/` is `/a/b`; `a` stays relative."""
+    parts = [part for part in ftp_path.split("/") if part not in ("", ".")]
+    return ("/" if ftp_path.startswith("/") else "") + "/".join(parts)
+
+
+def destination_for(settings: SyncSettings) -> Destination:
+    """The destination these settings name, made when it is a new one."""
+    destination, _ = Destination.objects.get_or_create(
+        host=(settings.ftp_host or "").lower().removesuffix("."),
+        port=settings.ftp_port,
+        username=settings.ftp_username or "",
+        path=normalised_path(settings.ftp_path),
+    )
+    return destination
+
+
+def find_destination(settings: SyncSettings) -> Destination | None:
+    return Destination.objects.filter(
+        host=(settings.ftp_host or "").lower().removesuffix("."),
+        port=settings.ftp_port,
+        username=settings.ftp_username or "",
+        path=normalised_path(settings.ftp_path),
+    ).first()
+
+
+def has_seen_tls(settings: SyncSettings) -> bool:
+    host = (settings.ftp_host or "").lower().removesuffix(".")
+    return Destination.objects.filter(host=host, port=settings.ftp_port, has_tls=True).exists()
+
+
+def note_tls(settings: SyncSettings) -> None:
+    """The host answered with TLS: from now on it is refused without."""
+    destination = destination_for(settings)
+    if not destination.has_tls:
+        Destination.objects.filter(pk=destination.pk).update(has_tls=True)

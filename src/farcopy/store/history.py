@@ -1,0 +1,299 @@
+"""Runs as the history, the statistics and the service see them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Count, F, Q, Sum
+
+from farcopy.core.errors import RunAlreadyOn
+from farcopy.core.model import RunCounts
+from farcopy.core.states import FileState, RunEnd, RunState, SyncType
+from farcopy.planning.schedule import HARD_ERRORS, LastAttempt
+from farcopy.planning.verdict import MAX_ERRORS
+from farcopy.store.models import (
+    Batch,
+    Destination,
+    Replica,
+    RunRequest,
+    SyncConfiguration,
+    SyncHistory,
+    Transfer,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run's row. duration_s: whole run; problems: (root, path, code), at most 100 kept."""
+
+    id: int
+    sync_type: SyncType
+    destination: str
+    status: RunState
+    end: str
+    started_at: datetime
+    completed_at: datetime | None
+    duration_s: float
+    counts: RunCounts
+    error_code: str
+    error_message: str | None
+    problems: tuple[tuple[str, str, str], ...]
+    problem_count: int
+    phase: str
+    bytes_on_line: int
+    bytes_per_s: float
+    is_cancel_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FailedFile:
+    """A file of a run that was not stored. reason: an error's code."""
+
+    root: str
+    relative_path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Over all finished runs. Sizes in bytes."""
+
+    total_syncs: int
+    total_files_synced: int
+    total_size_synced: int
+    successful_syncs: int
+    failed_syncs: int
+    partial_syncs: int
+
+
+def begin(
+    sync_type: SyncType, destination: Destination, label: str, requested_by: str, now: datetime
+) -> int:
+    """Raises: RunAlreadyOn (the database keeps the rule, whoever asks)."""
+    try:
+        with transaction.atomic():
+            return SyncHistory.objects.create(
+                sync_type=sync_type, destination=destination, destination_label=label,
+                status=RunState.RUNNING, requested_by=requested_by, started_at=now,
+                phase="scanning",
+            ).pk
+    except IntegrityError as error:
+        raise RunAlreadyOn from error
+
+
+def record_unstarted(
+    sync_type: SyncType, label: str, requested_by: str, now: datetime, code: str, message: str
+) -> int:
+    """A run that could not even begin (no configuration, a wrong key) is told all the same."""
+    return SyncHistory.objects.create(
+        sync_type=sync_type, destination_label=label, status=RunState.FAILED,
+        end=RunEnd.FINISHED, requested_by=requested_by, started_at=now, completed_at=now,
+        error_code=code, error_message=message,
+    ).pk
+
+
+def finish(
+    run_id: int, state: RunState, end: RunEnd, now: datetime, duration_s: float,
+    error_code: str, error_message: str | None,
+) -> None:
+    """Close a run, once: a run that is closed already stays as it is."""
+    with transaction.atomic():
+        changed = SyncHistory.objects.filter(pk=run_id, status=RunState.RUNNING).update(
+            status=state, end=end, completed_at=now, duration_s=duration_s,
+            error_code=error_code, error_message=error_message, phase="",
+        )
+        if changed and state is not RunState.FAILED:
+            SyncConfiguration.objects.filter(pk=1).update(last_sync_at=now)
+        Batch.objects.filter(run_id=run_id).delete()
+
+
+def recover(now: datetime) -> list[int]:
+    """After a crash: nobody has a file in hand any more; runs found running are closed.
+
+    Called only under the engine lease. Returns the ids of the runs cut off.
+    """
+    with transaction.atomic():
+        cut = list(
+            SyncHistory.objects.filter(status=RunState.RUNNING).values_list("pk", "started_at")
+        )
+        # The temporaries they left are swept by the next session; claims are never reused.
+        Replica.objects.filter(state=FileState.UPLOADING).update(
+            state=FileState.PENDING, batch=None
+        )
+        Replica.objects.filter(batch__isnull=False).update(batch=None)
+        Batch.objects.all().delete()
+    for run_id, started_at in cut:
+        finish(
+            run_id, RunState.FAILED, RunEnd.CRASHED, now,
+            max((now - started_at).total_seconds(), 0.0), "crashed",
+            "The run was cut off: farcopy or its machine stopped without notice. "
+            "What it had stored is kept; the rest is due again.",
+        )
+    return [run_id for run_id, _ in cut]
+
+
+def note_phase(run_id: int, phase: str) -> None:
+    SyncHistory.objects.filter(pk=run_id).update(phase=phase)
+
+
+def note_progress(run_id: int, bytes_on_line: int, bytes_per_s: float) -> bool:
+    """Refresh what the eye sees of a running run. Returns whether a cancel is asked."""
+    running = SyncHistory.objects.filter(pk=run_id, status=RunState.RUNNING)
+    running.update(bytes_on_line=bytes_on_line, bytes_per_s=bytes_per_s)
+    return running.filter(cancel_requested_at__isnull=False).exists()
+
+
+def note_unchanged(run_id: int, files: int) -> None:
+    SyncHistory.objects.filter(pk=run_id).update(files_unchanged=F("files_unchanged") + files)
+
+
+def note_problem(run_id: int, root: str, path: str, code: str) -> None:
+    with transaction.atomic():
+        run = SyncHistory.objects.select_for_update().get(pk=run_id)
+        run.problem_count += 1
+        if len(run.problems) < MAX_ERRORS:
+            run.problems.append([root, path, code])
+        run.save(update_fields=["problem_count", "problems"])
+
+
+def get(run_id: int) -> RunRecord:
+    return _record(SyncHistory.objects.get(pk=run_id))
+
+
+def latest(count: int) -> list[RunRecord]:
+    """The newest runs first, a running one included."""
+    return [_record(row) for row in SyncHistory.objects.order_by("-pk")[:count]]
+
+
+def last_finished() -> RunRecord | None:
+    row = SyncHistory.objects.filter(completed_at__isnull=False).order_by("-pk").first()
+    return None if row is None else _record(row)
+
+
+def running() -> RunRecord | None:
+    row = SyncHistory.objects.filter(status=RunState.RUNNING).first()
+    return None if row is None else _record(row)
+
+
+def statistics() -> Statistics:
+    done = SyncHistory.objects.exclude(status=RunState.RUNNING)
+    row: Mapping[str, Any] = done.aggregate(
+        syncs=Count("pk"), files=Sum("files_synced"), size=Sum("total_size_bytes"),
+        successful=Count("pk", filter=Q(status=RunState.SUCCESS)),
+        failed=Count("pk", filter=Q(status=RunState.FAILED)),
+        partial=Count("pk", filter=Q(status=RunState.PARTIAL)),
+    )
+    return Statistics(
+        row["syncs"], row["files"] or 0, row["size"] or 0,
+        row["successful"], row["failed"], row["partial"],
+    )
+
+
+def failed_files(run_id: int, count: int) -> list[FailedFile]:
+    rows = (
+        Transfer.objects.filter(run_id=run_id, outcome=FileState.FAILED)
+        .order_by("pk")
+        .values_list(
+            "replica__source_file__root", "replica__source_file__directory",
+            "replica__source_file__name", "reason",
+        )[:count]
+    )
+    return [
+        FailedFile(root, f"{directory}/{name}" if directory else name, reason)
+        for root, directory, name, reason in rows
+    ]
+
+
+def last_attempt(settings_changed_at: datetime) -> LastAttempt | None:
+    """What the schedule counts from. Hard failures before a change of settings are forgiven."""
+    row = SyncHistory.objects.filter(completed_at__isnull=False).order_by("-pk").first()
+    if row is None or row.completed_at is None:
+        return None
+    hard = 0
+    since = SyncHistory.objects.filter(started_at__gte=settings_changed_at)
+    for code in since.order_by("-pk").values_list("error_code", flat=True)[:20]:
+        if code not in HARD_ERRORS:
+            break
+        hard += 1
+    is_forgiven = hard == 0 and row.error_code in HARD_ERRORS
+    if is_forgiven:
+        # The admin changed something because of it: try at once.
+        return None
+    return LastAttempt(row.completed_at, RunEnd(row.end), hard)
+
+
+def _record(row: SyncHistory) -> RunRecord:
+    return RunRecord(
+        id=row.pk,
+        sync_type=SyncType(row.sync_type),
+        destination=row.destination_label,
+        status=RunState(row.status),
+        end=row.end,
+        started_at=row.started_at,
+        completed_at=row.completed_at,
+        duration_s=row.duration_s,
+        counts=RunCounts(
+            files_synced=row.files_synced, bytes_synced=row.total_size_bytes,
+            files_failed=row.files_failed, files_skipped=row.files_skipped,
+            files_unchanged=row.files_unchanged, files_due=row.files_due,
+            bytes_due=row.bytes_due,
+        ),
+        error_code=row.error_code,
+        error_message=row.error_message,
+        problems=tuple((root, path, code) for root, path, code in row.problems),
+        problem_count=row.problem_count,
+        phase=row.phase,
+        bytes_on_line=row.bytes_on_line,
+        bytes_per_s=row.bytes_per_s,
+        is_cancel_requested=row.cancel_requested_at is not None,
+    )
+
+
+# --- requests: a row asks, the service answers within a second ---
+
+
+def request_run(sync_type: SyncType, requested_by: str, now: datetime) -> int:
+    """Ask the service for a run. Raises: RunAlreadyOn (also when one is asked for already)."""
+    try:
+        with transaction.atomic():
+            if SyncHistory.objects.filter(status=RunState.RUNNING).exists():
+                raise RunAlreadyOn
+            return RunRequest.objects.create(
+                sync_type=sync_type, requested_by=requested_by, requested_at=now
+            ).pk
+    except IntegrityError as error:
+        raise RunAlreadyOn from error
+
+
+def open_request() -> RunRequest | None:
+    return RunRequest.objects.filter(is_open=True).first()
+
+
+def answer_request(request_id: int, run_id: int | None, refusal: str = "") -> None:
+    RunRequest.objects.filter(pk=request_id).update(
+        is_open=False, run_id=run_id, refusal=refusal
+    )
+
+
+def withdraw_request(request_id: int) -> bool:
+    """Take back a request nobody has answered. False when it was answered meanwhile."""
+    return bool(
+        RunRequest.objects.filter(pk=request_id, is_open=True).update(
+            is_open=False, refusal="withdrawn"
+        )
+    )
+
+
+def request_state(request_id: int) -> tuple[bool, int | None, str]:
+    """(is open, run id, refusal)"""
+    row = RunRequest.objects.get(pk=request_id)
+    return row.is_open, row.run_id, row.refusal
+
+
+def request_cancel(now: datetime) -> bool:
+    """Ask the running run to end. False when none is on."""
+    return bool(
+        SyncHistory.objects.filter(status=RunState.RUNNING).update(cancel_requested_at=now)
+    )

@@ -1,0 +1,80 @@
+"""One engine at a time: a lock file for this home, a row with a heartbeat for everybody.
+
+The lock is the operating system's and falls with its process, so a restart
+after kill -9 goes on at once. The row tells other processes (the web side)
+that a service lives, and guards a PostgreSQL shared by two homes.
+"""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import IO
+
+import portalocker
+from django.db import transaction
+from django.db.models import Q
+
+from farcopy.core.errors import EngineBusy
+from farcopy.store.models import EngineLease
+
+STALE_AFTER = timedelta(seconds=15)
+HEARTBEAT_S = 2.0
+LOCK_FILE = "engine.lock"
+
+
+class EngineLock:
+    """The exclusive lock of a home, held until `release` or the end of the process."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / LOCK_FILE
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Raises: EngineBusy when another process holds it."""
+        file = self._path.open("a+", encoding="ascii")
+        try:
+            portalocker.lock(file, portalocker.LOCK_EX | portalocker.LOCK_NB)
+        except (portalocker.LockException, OSError) as error:
+            file.close()
+            raise EngineBusy from error
+        self._file = file
+
+    def release(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def take(owner: str, home_id: str, kind: str, now: datetime) -> None:
+    """Write ourselves into the row. Raises: EngineBusy when another home's engine lives.
+
+    owner begins with the home's id: a row of our own home is left over from a
+    dead process, since the lock file is ours.
+    """
+    with transaction.atomic():
+        EngineLease.objects.get_or_create(pk=1)
+        free = (
+            Q(owner="")
+            | Q(owner__startswith=f"{home_id}-")
+            | Q(heartbeat_at__lt=now - STALE_AFTER)
+            | Q(heartbeat_at__isnull=True)
+        )
+        changed = EngineLease.objects.filter(free, pk=1).update(
+            owner=owner, kind=kind, heartbeat_at=now
+        )
+    if not changed:
+        raise EngineBusy
+
+
+def renew(owner: str, now: datetime) -> bool:
+    """False when the lease was lost."""
+    return bool(EngineLease.objects.filter(pk=1, owner=owner).update(heartbeat_at=now))
+
+
+def give_up(owner: str) -> None:
+    EngineLease.objects.filter(pk=1, owner=owner).update(owner="", kind="", heartbeat_at=None)
+
+
+def live_kind(now: datetime) -> str:
+    """"service", "command", or "" when no engine lives."""
+    row = EngineLease.objects.filter(pk=1, heartbeat_at__gte=now - STALE_AFTER).first()
+    return "" if row is None else row.kind

@@ -1,0 +1,326 @@
+"""The ledger of one destination: every query of files, replicas, batches and transfers.
+
+Writes are conditional: an UPSERT or UPDATE names the states it may leave
+(core/states), and the claim it acts under. Each is one transaction with the
+counters of the run it belongs to. Set-based SQL where the ORM would make a
+statement a row; it is the same on SQLite and PostgreSQL.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from farcopy.core.model import ClaimedFile, LedgerEntry, Outcome, SkippedName, SourceFile
+from farcopy.core.states import HELD, FileState, sources_of
+from farcopy.store.models import Batch, Claim, Replica, SyncHistory, Transfer
+from farcopy.store.models import SourceFile as SourceRow
+
+_T = TypeVar("_T")
+ROWS_A_STATEMENT = 500
+"""SQLite takes at most 32,766 values a statement, PostgreSQL 65,535."""
+_IN_HAND = FileState.UPLOADING
+
+_KNOWN_SQL = """
+    SELECT f.directory, f.name, r.size_bytes, r.mtime_ns, r.state, r.md5, r.retry_at
+    FROM source_files f JOIN replicas r ON r.source_file_id = f.id AND r.destination_id = %s
+    WHERE f.root = %s AND f.directory IN ({places})
+"""
+_SOURCE_SQL = """
+    INSERT INTO source_files (root, directory, name, size_bytes, mtime_ns, md5)
+    VALUES (%s, %s, %s, %s, %s, '')
+    ON CONFLICT (root, directory, name) DO UPDATE
+    SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns
+"""
+# The source's row is found by its identity, not by ids handed back from the statement
+# before: no database promises the order of those.
+_REPLICA_SQL = """
+    INSERT INTO replicas (source_file_id, destination_id, state, size_bytes, mtime_ns, md5, batch,
+                          claim, attempts, retry_at, reason, changed_at)
+    SELECT id, %s, %s, %s, %s, '', %s, 0, 0, NULL, %s, %s
+    FROM source_files WHERE root = %s AND directory = %s AND name = %s
+    ON CONFLICT (source_file_id, destination_id) DO UPDATE
+    SET state = excluded.state, size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,
+        batch = excluded.batch, attempts = 0, retry_at = NULL, reason = excluded.reason,
+        changed_at = excluded.changed_at
+    WHERE replicas.state IN ({states})
+"""
+_CONFIRM_SQL = """
+    UPDATE replicas
+    SET mtime_ns = %s, state = CASE state WHEN 'vanished' THEN 'stored' ELSE state END
+    WHERE destination_id = %s AND size_bytes = %s AND state IN ({states})
+    AND source_file_id = (SELECT id FROM source_files
+                          WHERE root = %s AND directory = %s AND name = %s)
+"""
+_OUTCOME_SQL = """
+    UPDATE replicas SET state = %s, md5 = %s, attempts = %s, retry_at = %s, reason = %s,
+                        batch = NULL, changed_at = %s
+    WHERE id = %s AND claim = %s AND state = %s
+"""
+
+
+class DatabaseLedger:
+    """The Ledger port on the Django database. Safe to use from many threads."""
+
+    def __init__(self, destination_id: int) -> None:
+        self._destination_id = destination_id
+
+    # --- what is known ---
+
+    def known(
+        self, root: str, directories: Sequence[str]
+    ) -> Mapping[str, Mapping[str, LedgerEntry]]:
+        found: dict[str, dict[str, LedgerEntry]] = {name: {} for name in directories}
+        with connection.cursor() as cursor:
+            for chunk in _chunks(directories):
+                cursor.execute(
+                    _KNOWN_SQL.format(places=_places(chunk)), [self._destination_id, root, *chunk]
+                )
+                for directory, name, size, mtime_ns, state, md5, retry_at in cursor:
+                    found[directory][name] = LedgerEntry(
+                        size, mtime_ns, state, md5, _aware(retry_at) if retry_at else None
+                    )
+        return found
+
+    def directories(self, root: str) -> Iterator[str]:
+        # Page by page: memory does not grow, and no cursor stays open over writes.
+        last = None
+        while True:
+            rows = SourceRow.objects.filter(root=root)
+            if last is not None:
+                rows = rows.filter(directory__gt=last)
+            page = list(
+                rows.order_by("directory").values_list("directory", flat=True).distinct()[:1000]
+            )
+            if not page:
+                return
+            yield from page
+            last = page[-1]
+
+    def explain_temporary(self, replica_id: int, claim: int) -> str | None:
+        """None also for what is in hand right now, and for claims not drawn yet."""
+        row = (
+            Replica.objects.filter(
+                pk=replica_id, destination_id=self._destination_id, claim__gte=claim
+            )
+            .exclude(state=_IN_HAND, claim=claim)
+            .values_list("source_file__root", "source_file__directory", "source_file__name")
+            .first()
+        )
+        return "/".join(part for part in row if part) if row else None
+
+    # --- what is due ---
+
+    def admit(self, run_id: int, files: Sequence[SourceFile]) -> int:
+        with transaction.atomic():
+            batch = Batch.objects.create(run_id=run_id)
+            self._write_sources(files)
+            admitted = self._write_replicas(
+                [(file, FileState.PENDING, batch.pk, "") for file in files],
+                sources_of(FileState.PENDING) - {FileState.UPLOADING},
+            )
+            SyncHistory.objects.filter(pk=run_id).update(
+                files_due=F("files_due") + admitted,
+                bytes_due=F("bytes_due") + sum(file.size_bytes for file in files),
+            )
+        return batch.pk
+
+    def confirm(self, files: Sequence[SourceFile]) -> None:
+        # A file that is back in place unchanged never lost its remote copy.
+        states = _quoted(HELD | {FileState.VANISHED})
+        with transaction.atomic(), connection.cursor() as cursor:
+            self._write_sources(files)
+            cursor.executemany(
+                _CONFIRM_SQL.format(states=states),
+                [
+                    (file.mtime_ns, self._destination_id, file.size_bytes,
+                     file.root, file.directory, file.name)
+                    for file in files
+                ],
+            )
+
+    def skip(self, run_id: int, root: str, directory: str, names: Sequence[SkippedName]) -> None:
+        entries = [(SourceFile(root, directory, entry.name, 0, 0), entry) for entry in names]
+        with transaction.atomic():
+            self._write_sources([file for file, _ in entries])
+            self._write_replicas(
+                [(file, FileState.SKIPPED, None, entry.reason) for file, entry in entries],
+                sources_of(FileState.SKIPPED),
+            )
+            SyncHistory.objects.filter(pk=run_id).update(
+                files_skipped=F("files_skipped") + len(names)
+            )
+
+    def vanish(self, root: str, directory: str, names: Sequence[str] | None = None) -> int:
+        gone = Replica.objects.filter(
+            destination_id=self._destination_id,
+            source_file__root=root,
+            source_file__directory=directory,
+            state__in=[state.value for state in sources_of(FileState.VANISHED)],
+        ).exclude(state=_IN_HAND)
+        if names is None:
+            return _mark_vanished(gone)
+        return sum(
+            _mark_vanished(gone.filter(source_file__name__in=chunk)) for chunk in _chunks(names)
+        )
+
+    # --- a batch in hand ---
+
+    def claim(self, batch_id: int) -> Sequence[ClaimedFile]:
+        with transaction.atomic():
+            claim = Claim.objects.create(batch=batch_id).pk
+            if not Batch.objects.filter(pk=batch_id, claim=0, is_done=False).update(claim=claim):
+                return ()
+            Replica.objects.filter(batch=batch_id, state=FileState.PENDING).update(
+                state=_IN_HAND, claim=claim, changed_at=timezone.now()
+            )
+            rows = Replica.objects.filter(
+                batch=batch_id, claim=claim, state=_IN_HAND
+            ).values_list(
+                "pk", "source_file__root", "source_file__directory", "source_file__name",
+                "size_bytes", "mtime_ns",
+            )
+            # By directory, so that folders are made once and in order.
+            return [
+                ClaimedFile(pk, claim, SourceFile(root, directory, name, size, mtime_ns))
+                for pk, root, directory, name, size, mtime_ns in sorted(rows, key=lambda r: r[1:4])
+            ]
+
+    def put_back(self, batch_id: int) -> None:
+        """Give a claimed batch back: what it has not settled may be claimed again."""
+        with transaction.atomic():
+            Replica.objects.filter(batch=batch_id, state=_IN_HAND).update(
+                state=FileState.PENDING, changed_at=timezone.now()
+            )
+            Batch.objects.filter(pk=batch_id, is_done=False).update(claim=0)
+
+    def holds(self, replica_id: int, claim: int) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT 1 FROM replicas WHERE id = %s AND claim = %s AND state = %s",
+                [replica_id, claim, _IN_HAND],
+            )
+            return cursor.fetchone() is not None
+
+    def readmit(self, claimed: ClaimedFile, file: SourceFile) -> None:
+        with transaction.atomic():
+            changed = Replica.objects.filter(
+                pk=claimed.replica_id, claim=claimed.claim, state=_IN_HAND
+            ).update(size_bytes=file.size_bytes, mtime_ns=file.mtime_ns)
+            if changed:
+                self._write_sources([file])
+
+    def record(self, run_id: int, outcomes: Sequence[Outcome]) -> None:
+        """An outcome whose claim is no longer in force changes nothing and counts nothing."""
+        now = timezone.now()
+        with transaction.atomic():
+            ids = [outcome.claimed.replica_id for outcome in outcomes]
+            held = {
+                row[0]: row[1:]
+                for row in Replica.objects.select_for_update()
+                .filter(pk__in=ids, state=_IN_HAND)
+                .values_list("pk", "claim", "md5", "source_file_id")
+            }
+            valid = [
+                outcome
+                for outcome in outcomes
+                if outcome.claimed.replica_id in held
+                and held[outcome.claimed.replica_id][0] == outcome.claimed.claim
+            ]
+            with connection.cursor() as cursor:
+                cursor.executemany(
+                    _OUTCOME_SQL,
+                    [
+                        (
+                            outcome.state,
+                            outcome.md5 or held[outcome.claimed.replica_id][1],
+                            outcome.attempts,
+                            _stored(outcome.retry_at),
+                            outcome.error_code,
+                            _stored(now),
+                            outcome.claimed.replica_id,
+                            outcome.claimed.claim,
+                            _IN_HAND,
+                        )
+                        for outcome in valid
+                    ],
+                )
+                stored = [outcome for outcome in valid if outcome.state in HELD]
+                cursor.executemany(
+                    "UPDATE source_files SET md5 = %s WHERE id = %s",
+                    [(o.md5, held[o.claimed.replica_id][2]) for o in stored],
+                )
+            told = [outcome for outcome in valid if outcome.state is not FileState.PENDING]
+            Transfer.objects.bulk_create(
+                [
+                    Transfer(
+                        run_id=run_id, replica_id=outcome.claimed.replica_id,
+                        outcome=outcome.state, reason=outcome.error_code,
+                        bytes=outcome.bytes_sent, md5=outcome.md5, at=now,
+                    )
+                    for outcome in told
+                ],
+                batch_size=ROWS_A_STATEMENT,
+            )
+            failed = sum(outcome.state is FileState.FAILED for outcome in valid)
+            SyncHistory.objects.filter(pk=run_id).update(
+                files_synced=F("files_synced") + len(stored),
+                total_size_bytes=F("total_size_bytes") + sum(o.bytes_sent for o in stored),
+                files_failed=F("files_failed") + failed,
+            )
+
+    # --- pieces ---
+
+    def _write_sources(self, files: Sequence[SourceFile]) -> None:
+        with connection.cursor() as cursor:
+            cursor.executemany(_SOURCE_SQL, files)
+
+    def _write_replicas(
+        self,
+        rows: Sequence[tuple[SourceFile, FileState, int | None, str]],
+        from_states: frozenset[FileState],
+    ) -> int:
+        """How many were written: a row in a state not to be left from stays as it is."""
+        now = _stored(timezone.now())
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                _REPLICA_SQL.format(states=_quoted(from_states)),
+                [
+                    (self._destination_id, state, file.size_bytes, file.mtime_ns, batch, reason,
+                     now, file.root, file.directory, file.name)
+                    for file, state, batch, reason in rows
+                ],
+            )
+            return int(cursor.rowcount)
+
+
+def _mark_vanished(rows: QuerySet[Replica]) -> int:
+    return rows.update(state=FileState.VANISHED, batch=None, changed_at=timezone.now())
+
+
+def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    for start in range(0, len(items), ROWS_A_STATEMENT):
+        yield items[start : start + ROWS_A_STATEMENT]
+
+
+def _places(items: Sequence[object]) -> str:
+    return ", ".join(["%s"] * len(items))
+
+
+def _quoted(states: frozenset[FileState]) -> str:
+    """States as SQL literals: constants of ours, never input."""
+    return ", ".join(f"'{state.value}'" for state in sorted(states))
+
+
+def _stored(moment: datetime | None) -> str | datetime | None:
+    """A time as the database's own parameter: raw SQL does not pass Django's fields."""
+    return connection.ops.adapt_datetimefield_value(moment) if moment else None
+
+
+def _aware(value: datetime | str) -> datetime:
+    """A time out of raw SQL: SQLite's is UTC but does not say so."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

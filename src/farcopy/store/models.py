@@ -1,0 +1,294 @@
+"""The tables. No behaviour: queries live in ledger, history, configuration, audit, lease.
+
+Built for 10 million files: the wide tables are source_files, replicas and
+transfers; each has the one index its hot query needs.
+"""
+
+from typing import ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+
+from farcopy.core.states import FileState, RunEnd, RunState, SyncType
+
+
+class UserQueries(BaseUserManager["User"]):
+    """What Django's authentication asks for."""
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(username=username)
+
+
+class User(AbstractBaseUser):
+    """An account. Only the admin role passes the sync endpoints."""
+
+    class Role(models.TextChoices):
+        ADMIN = "admin"
+        RADIOLOGIST = "radiologist"
+        TECHNICIAN = "technician"
+        VIEWER = "viewer"
+
+    username = models.CharField(max_length=150, unique=True)
+    role = models.CharField(max_length=20, choices=Role.choices, default=Role.VIEWER)
+    is_active = models.BooleanField(default=True)
+    must_change_password = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[UserQueries] = UserQueries()
+    USERNAME_FIELD = "username"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        db_table = "users"
+
+
+class SyncConfiguration(models.Model):
+    """Row 1: the settings, and what automatic runs remember of themselves.
+
+    home_id: makes our folder on the remote ours. settings_changed_at: when a
+    setting last changed; hard errors are forgiven then.
+    """
+
+    orthanc_storage_path = models.TextField(null=True)
+    hospital_data_path = models.TextField(null=True)
+    ftp_host = models.CharField(max_length=253, null=True)
+    ftp_username = models.CharField(max_length=255, null=True)
+    ftp_password_encrypted = models.TextField(null=True)
+    ftp_port = models.IntegerField(default=21)
+    ftp_path = models.TextField(default="/")
+    ftp_passive = models.BooleanField(default=True)
+    ftp_tls = models.CharField(max_length=10, default="auto")
+    ftp_tls_ca = models.TextField(null=True)
+    ftp_tls_fingerprint = models.CharField(max_length=100, null=True)
+    ftp_connections = models.IntegerField(default=8)
+    sync_enabled = models.BooleanField(default=False)
+    sync_interval = models.IntegerField(default=120)
+    monitoring_enabled = models.BooleanField(default=False)
+    monitoring_interval = models.IntegerField(default=30)
+
+    last_sync_at = models.DateTimeField(null=True)
+    settings_changed_at = models.DateTimeField(auto_now_add=True)
+    home_id = models.CharField(max_length=32)
+
+    class Meta:
+        db_table = "sync_configuration"
+
+
+class Destination(models.Model):
+    """A place files go to. Another host, port, user or path is another destination.
+
+    has_tls: the host was once seen with TLS and is refused without it.
+    """
+
+    host = models.CharField(max_length=253)
+    port = models.IntegerField()
+    username = models.CharField(max_length=255)
+    path = models.TextField()
+    has_tls = models.BooleanField(default=False)
+    profile = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "destinations"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["host", "port", "username", "path"], name="one_destination"
+            )
+        ]
+
+
+class SourceFile(models.Model):
+    """A file of a source: root label and relative path are its identity, not the drive."""
+
+    root = models.CharField(max_length=20)
+    directory = models.TextField()
+    name = models.TextField()
+    size_bytes = models.BigIntegerField()
+    mtime_ns = models.BigIntegerField()
+    md5 = models.CharField(max_length=32, default="")
+
+    class Meta:
+        db_table = "source_files"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["root", "directory", "name"], name="one_source_file")
+        ]
+
+
+class Replica(models.Model):
+    """One file at one destination.
+
+    size_bytes, mtime_ns: the version that is due or held; md5: of the version
+    the remote holds ("" if none); claim: the fence; batch: whose turn it is.
+    """
+
+    source_file = models.ForeignKey(SourceFile, models.CASCADE, db_index=False)
+    destination = models.ForeignKey(Destination, models.CASCADE, db_index=False)
+    state = models.CharField(max_length=10, choices=[(s.value, s.value) for s in FileState])
+    size_bytes = models.BigIntegerField()
+    mtime_ns = models.BigIntegerField()
+    md5 = models.CharField(max_length=32, default="")
+    batch = models.BigIntegerField(null=True)
+    claim = models.BigIntegerField(default=0)
+    attempts = models.IntegerField(default=0)
+    retry_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=40, default="")
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "replicas"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["source_file", "destination"], name="one_replica")
+        ]
+        indexes: ClassVar = [
+            # Few rows are in these states at any time: the whole index stays small.
+            models.Index(
+                fields=["destination", "state"],
+                name="replicas_unsettled",
+                condition=models.Q(state__in=["pending", "uploading", "failed", "skipped"]),
+            ),
+            models.Index(
+                fields=["batch"], name="replicas_batch", condition=models.Q(batch__isnull=False)
+            ),
+        ]
+
+
+class SyncHistory(models.Model):
+    """A run. Its counters move in the transaction of the rows they count."""
+
+    sync_type = models.CharField(max_length=10, choices=[(t.value, t.value) for t in SyncType])
+    destination = models.ForeignKey(Destination, models.PROTECT, null=True)
+    destination_label = models.CharField(max_length=253, default="")
+    status = models.CharField(max_length=10, choices=[(s.value, s.value) for s in RunState])
+    end = models.CharField(max_length=10, choices=[(e.value, e.value) for e in RunEnd], default="")
+    requested_by = models.CharField(max_length=150, default="")
+    started_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True)
+    duration_s = models.FloatField(default=0)
+    error_code = models.CharField(max_length=40, default="")
+    error_message = models.TextField(null=True)
+
+    files_synced = models.BigIntegerField(default=0)
+    total_size_bytes = models.BigIntegerField(default=0)
+    files_failed = models.BigIntegerField(default=0)
+    files_skipped = models.BigIntegerField(default=0)
+    files_unchanged = models.BigIntegerField(default=0)
+    files_due = models.BigIntegerField(default=0)
+    bytes_due = models.BigIntegerField(default=0)
+    problems = models.JSONField(default=list)
+    problem_count = models.BigIntegerField(default=0)
+
+    # For the eye only, refreshed once a second while the run is on.
+    phase = models.CharField(max_length=20, default="")
+    bytes_on_line = models.BigIntegerField(default=0)
+    bytes_per_s = models.FloatField(default=0)
+
+    cancel_requested_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "sync_history"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["status"], condition=models.Q(status="running"), name="one_run_at_a_time"
+            )
+        ]
+
+
+class Transfer(models.Model):
+    """What became of one file version in one run; append-only."""
+
+    run = models.ForeignKey(SyncHistory, models.CASCADE)
+    replica = models.ForeignKey(Replica, models.CASCADE, db_index=False)
+    outcome = models.CharField(max_length=10)
+    reason = models.CharField(max_length=40, default="")
+    bytes = models.BigIntegerField(default=0)
+    md5 = models.CharField(max_length=32, default="")
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "transfers"
+
+
+class Batch(models.Model):
+    """Files handed out together. claim: 0 until claimed, and again when put back."""
+
+    run = models.ForeignKey(SyncHistory, models.CASCADE, db_index=False)
+    claim = models.BigIntegerField(default=0)
+    is_done = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "batches"
+
+
+class Claim(models.Model):
+    """Its id is the claim number: each claim draws a new one, and none returns."""
+
+    batch = models.BigIntegerField()
+    claimed_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "claims"
+
+
+class RunRequest(models.Model):
+    """A command to the service: start a run. At most one waits at a time.
+
+    refusal: code of the error when the run could not be started.
+    """
+
+    sync_type = models.CharField(max_length=10)
+    requested_by = models.CharField(max_length=150, default="")
+    requested_at = models.DateTimeField()
+    is_open = models.BooleanField(default=True)
+    run = models.ForeignKey(SyncHistory, models.CASCADE, null=True)
+    refusal = models.CharField(max_length=40, default="")
+
+    class Meta:
+        db_table = "run_requests"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["is_open"], condition=models.Q(is_open=True), name="one_open_request"
+            )
+        ]
+
+
+class EngineLease(models.Model):
+    """Row 1: who works on this database, and the proof that he lives.
+
+    kind: "service" takes requests; "command" is a `farcopy sync` by itself.
+    """
+
+    owner = models.CharField(max_length=64, default="")
+    kind = models.CharField(max_length=10, default="")
+    heartbeat_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "engine_lease"
+
+
+class Look(models.Model):
+    """Row 1: the last look monitoring took at the sources, and the backlog it found."""
+
+    looked_at = models.DateTimeField(null=True)
+    files = models.BigIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+    oldest_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "looks"
+
+
+class AuditLog(models.Model):
+    """One API call, refused ones too. details: field names, never values."""
+
+    user_id = models.BigIntegerField(null=True)
+    username = models.CharField(max_length=150, default="")
+    action = models.CharField(max_length=80)
+    created_at = models.DateTimeField()
+    ip_address = models.CharField(max_length=45, default="")
+    user_agent = models.TextField(default="")
+    details = models.JSONField(default=dict)
+    response_status = models.IntegerField(null=True)
+
+    class Meta:
+        db_table = "audit_logs"
+        indexes: ClassVar = [models.Index(fields=["created_at"], name="audit_created_at")]

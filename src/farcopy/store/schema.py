@@ -1,0 +1,23 @@
+"""Bring the database up to date. Every verb calls it; most find nothing to do."""
+
+import portalocker
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+
+def prepare_database() -> None:
+    """Create or migrate the tables; two processes that start together wait for each other."""
+    if not _has_work():
+        return
+    with portalocker.Lock(settings.FARCOPY_HOME / "migrate.lock", timeout=120):
+        if _has_work():
+            call_command("migrate", verbosity=0, interactive=False)
+    if connection.vendor == "sqlite":
+        (settings.FARCOPY_HOME / "farcopy.sqlite3").chmod(0o600)
+
+
+def _has_work() -> bool:
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))

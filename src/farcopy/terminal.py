@@ -1,0 +1,154 @@
+"""What the command line shows: a progress bar, a summary, tables. Writes to the terminal only."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import NoReturn, TextIO
+
+from tqdm import tqdm
+
+from farcopy.core.model import RunSummary
+from farcopy.core.states import RunState
+from farcopy.service import overview
+from farcopy.service.overview import CurrentSync, StatusView
+from farcopy.service.times import shown
+
+REFRESH_S = 0.2
+
+
+class ProgressBar:
+    """Follows the run that is on through the database; shows nothing off a terminal.
+
+    The bar counts bytes; its total grows while the scan still finds files.
+    """
+
+    def __init__(self, stream: TextIO = sys.stderr) -> None:
+        self._is_shown = stream.isatty()
+        self._stream = stream
+        self._bar: tqdm[NoReturn] | None = None
+
+    def follow(self, is_over: Callable[[], bool]) -> None:
+        """Refresh until `is_over()`; polls, since the run may be another process's."""
+        while not is_over():
+            if self._is_shown:
+                current = overview.current_sync()
+                if current is not None:
+                    self._show(current)
+            time.sleep(REFRESH_S)
+
+    def close(self, summary: RunSummary | None = None) -> None:
+        if self._bar is None:
+            return
+        if summary is not None:
+            self._bar.total = summary.counts.bytes_due
+            self._bar.n = summary.counts.bytes_synced
+            self._bar.set_postfix_str(_files(summary.counts.files_synced, summary.counts.files_due))
+        self._bar.refresh()
+        self._bar.close()
+
+    def _show(self, current: CurrentSync) -> None:
+        bar = self._bar
+        if bar is None:
+            bar = self._bar = tqdm(
+                total=current.bytes_due, unit="B", unit_scale=True, unit_divisor=1024,
+                file=self._stream, dynamic_ncols=True, mininterval=0,
+            )
+        bar.set_description_str(current.phase)
+        bar.total = current.bytes_due
+        bar.n = min(current.bytes_done, current.bytes_due)
+        bar.set_postfix_str(_files(current.files_done, current.files_due))
+        bar.refresh()
+
+
+def summary_lines(summary: RunSummary) -> list[str]:
+    """What a person wants to know of a finished run."""
+    counts = summary.counts
+    if summary.state is RunState.SUCCESS and not counts.files_synced:
+        head = "Nothing new"
+    else:
+        head = f"{summary.state.value.capitalize()}: {counts.files_synced} files"
+        head += f", {size_text(counts.bytes_synced)}"
+    lines = [f"{head} in {summary.duration_s:.1f} s ({counts.files_unchanged} unchanged)"]
+    if summary.error_message:
+        lines.append(summary.error_message)
+    lines.extend(f"  {line}" for line in summary.errors if line != summary.error_message)
+    return lines
+
+
+def status_lines(view: StatusView) -> list[str]:
+    """`farcopy status` for a person."""
+    settings = view.configuration.settings
+    numbers = view.statistics
+    lines = [
+        f"Service:    {'running' if view.is_service_running else 'not running'}",
+        f"Auto-sync:  {f'every {settings.sync_interval} min' if settings.sync_enabled else 'off'}"
+        + (f", next {shown(view.next_sync_at)}" if view.next_sync_at else ""),
+        f"Last sync:  {shown(view.configuration.last_sync_at) or 'never'}",
+        f"In all:     {numbers.total_files_synced} files, "
+        f"{size_text(numbers.total_size_synced)} in {numbers.total_syncs} runs "
+        f"({numbers.failed_syncs} failed, {numbers.partial_syncs} partial)",
+    ]
+    if view.current:
+        now = view.current
+        lines.append(
+            f"Now:        {now.phase}, {now.files_done}/{now.files_due} files, "
+            f"{size_text(now.bytes_done)} of {size_text(now.bytes_due)}, "
+            f"{size_text(now.bytes_per_s)}/s"
+        )
+    lines.extend(
+        f"{shown(run.started_at)}  {run.sync_type.value:10} {run.status.value:8} "
+        f"{run.counts.files_synced:>8} files {size_text(run.counts.bytes_synced):>11}"
+        + (f"  {run.error_message}" if run.error_message else "")
+        for run in view.history
+    )
+    lines.extend(f"warning: {warning}" for warning in view.configuration.warnings)
+    return lines
+
+
+def status_data(view: StatusView) -> dict[str, object]:
+    """`farcopy status --json`: the names of status.php, without its envelope."""
+    numbers = view.statistics
+    now = view.current
+    return {
+        "service_running": view.is_service_running,
+        "sync_enabled": view.configuration.settings.sync_enabled,
+        "sync_interval": view.configuration.settings.sync_interval,
+        "last_sync_at": shown(view.configuration.last_sync_at),
+        "next_sync_at": shown(view.next_sync_at),
+        "statistics": {
+            "total_syncs": numbers.total_syncs,
+            "total_files_synced": numbers.total_files_synced,
+            "total_size_synced": numbers.total_size_synced,
+            "successful_syncs": numbers.successful_syncs,
+            "failed_syncs": numbers.failed_syncs,
+            "partial_syncs": numbers.partial_syncs,
+        },
+        "current_sync": now and {
+            "run_id": now.run_id, "sync_type": now.sync_type.value, "phase": now.phase,
+            "files_done": now.files_done, "files_due": now.files_due,
+            "bytes_done": now.bytes_done, "bytes_due": now.bytes_due,
+        },
+        "sync_history": [
+            {
+                "id": run.id, "sync_type": run.sync_type.value, "status": run.status.value,
+                "files_synced": run.counts.files_synced,
+                "total_size_bytes": run.counts.bytes_synced,
+                "error_message": run.error_message,
+                "started_at": shown(run.started_at), "completed_at": shown(run.completed_at),
+            }
+            for run in view.history
+        ],
+        "warnings": list(view.configuration.warnings),
+    }
+
+
+def size_text(size_bytes: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size_bytes < 1024:
+            return f"{size_bytes:.0f} B" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1024
+    return f"{size_bytes:.1f} TiB"
+
+
+def _files(done: int, due: int) -> str:
+    return f"{done}/{due} files"
