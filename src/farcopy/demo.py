@@ -28,7 +28,7 @@ FTP_USER = "offsite"
 def run_demo(*, once: bool, port: int) -> None:
     """Exits with 1 when what arrived is not byte for byte what was sent."""
     try:
-        import pydicom.data  # noqa: F401
+        import pydicom  # noqa: F401
         import pyftpdlib  # noqa: F401
     except ImportError:
         click.echo("The demo needs its extra parts: pip install 'farcopy[demo]'", err=True)
@@ -87,15 +87,15 @@ def _demonstrate(
 
 def _lay_out_studies(storage: Path) -> int:
     """pydicom's sample files as `ab/cd/<uuid>`, the way Orthanc stores attachments."""
-    import pydicom.data
+    import pydicom
 
     numbers = random.Random("farcopy demo")  # noqa: S311  # the same names each time
+    # The wheel's own files, by path: pydicom's finder would download those it does not ship.
+    shipped = Path(pydicom.__file__).parent / "data" / "test_files"
     count = 0
-    for sample in sorted(pydicom.data.get_testdata_files("*.dcm")):
-        if not Path(sample).is_file():
-            continue
+    for sample in sorted(shipped.glob("*.dcm")):
         name = str(uuid.UUID(int=numbers.getrandbits(128), version=4))
-        _write_old(storage / name[:2] / name[2:4] / name, Path(sample).read_bytes())
+        _write_old(storage / name[:2] / name[2:4] / name, sample.read_bytes())
         count += 1
     # A live index lies beside the images; it must not be sent.
     _write_old(storage / "index", b"SQLite format 3\0 (not sent)")
@@ -153,17 +153,27 @@ def _ftp_server(home: Path) -> Iterator[tuple[int, str]]:
     from pyftpdlib.handlers import FTPHandler
     from pyftpdlib.servers import FTPServer
 
-    logging.getLogger("pyftpdlib").setLevel(logging.ERROR)
+    # With a handler in place pyftpdlib does not add its own, which prints every command.
+    server_log = logging.getLogger("pyftpdlib")
+    server_log.addHandler(logging.NullHandler())
+    server_log.propagate = False
     home.mkdir(parents=True)
     password = uuid.uuid4().hex
     authorizer = DummyAuthorizer()
     authorizer.add_user(FTP_USER, password, str(home), perm="elradfmwMT")
     handler = type("DemoHandler", (FTPHandler,), {"authorizer": authorizer, "use_sendfile": False})
     server = FTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, name="demo-ftp", daemon=True)
+    ended = threading.Event()
+
+    def serve() -> None:
+        while not ended.is_set():
+            server.serve_forever(timeout=0.1, blocking=False, handle_exit=False)
+
+    thread = threading.Thread(target=serve, name="demo-ftp", daemon=True)
     thread.start()
     try:
         yield server.socket.getsockname()[1], password
     finally:
-        server.close_all()
+        ended.set()
         thread.join(5)
+        server.close_all()

@@ -51,7 +51,7 @@ def plan(
         listing.root,
         listing.directory,
         tuple(actions),
-        () if listing.is_unreadable else _vanished(listing, known),
+        () if listing.is_unreadable else _vanished(listing, known, unchanged_files),
         listing.is_unreadable,
         unchanged_files,
         unchanged_bytes,
@@ -88,9 +88,10 @@ def _decide(
 
 
 def _vanished(
-    listing: DirectoryListing, known: Mapping[str, LedgerEntry]
+    listing: DirectoryListing, known: Mapping[str, LedgerEntry], unchanged: int
 ) -> tuple[str, ...]:
-    # Set arithmetic only when the counts say something may be gone.
+    if len(known) == unchanged:
+        return ()  # every known name was just seen
     here = {file.name for file in listing.files}
     here.update(name for name, _ in listing.skipped)
     return tuple(

@@ -29,6 +29,8 @@ def remote_path(root: str, relative_path: str) -> PurePosixPath:
 
 def is_too_long(directory: str, name: str) -> bool:
     """Whether a server could refuse the (encoded) name or its whole path for their length."""
+    if len(name) <= MAX_NAME_BYTES // 4 and len(directory) <= MAX_PATH_BYTES // 5:
+        return False  # a character has four bytes at most: no need to count them
     return (
         len(name.encode()) > MAX_NAME_BYTES
         or len(directory.encode()) + 1 + len(name.encode()) > MAX_PATH_BYTES
@@ -47,6 +49,11 @@ def encode_name(name: str) -> str:
 
 def _percent_codes(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match.group().encode("utf-8", "surrogateescape"))
+
+
+def decode_path(safe: str) -> str:
+    """A whole relative path; codes stand for bytes of names, and never make a separator."""
+    return "/".join(map(decode_name, safe.split("/"))) if "%" in safe else safe
 
 
 def decode_name(safe: str) -> str:

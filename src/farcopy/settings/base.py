@@ -49,7 +49,7 @@ AXES_VERBOSE = False
 AXES_DISABLE_ACCESS_LOG = True
 SILENCED_SYSTEM_CHECKS = ["axes.W001", "axes.W002", "axes.W003"]
 
-_SQLITE = {
+SQLITE = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": str(FARCOPY_HOME / "farcopy.sqlite3"),
     "CONN_MAX_AGE": None,
@@ -66,6 +66,6 @@ DATABASES = {
     "default": (
         dj_database_url.parse(ENVIRONMENT.database_url, conn_max_age=None, conn_health_checks=True)
         if ENVIRONMENT.database_url
-        else _SQLITE
+        else SQLITE
     )
 }

@@ -21,7 +21,7 @@ from farcopy.core.errors import (
     SourceVanished,
 )
 from farcopy.core.model import DirectoryListing, Reason, SkippedName, SourceFile
-from farcopy.planning.remote_path import decode_name, encode_name, is_too_long
+from farcopy.planning.remote_path import decode_name, decode_path, encode_name, is_too_long
 
 _OPEN_FLAGS = (
     os.O_RDONLY
@@ -96,21 +96,22 @@ class FolderSource:
                 skipped.append(SkippedName(shown, Reason.NAME))
                 continue
             try:
-                if entry.is_symlink() or _is_junction(entry):
-                    skipped.append(SkippedName(name, Reason.SYMLINK))
-                elif entry.is_dir(follow_symlinks=False):
+                # The common case first: neither question follows a link.
+                if entry.is_file(follow_symlinks=False):
+                    if is_too_long(directory, name):
+                        skipped.append(SkippedName(name, Reason.NAME))
+                        continue
+                    seen = entry.stat(follow_symlinks=False)
+                    files.append(
+                        SourceFile(self.label, directory, name, seen.st_size, seen.st_mtime_ns)
+                    )
+                elif entry.is_dir(follow_symlinks=False) and not _is_junction(entry):
                     if is_too_long(directory, name):
                         skipped.append(SkippedName(name, Reason.NAME))
                     elif entry.path not in self._never_entered:
                         below.append((prefix + name, entry.path))
-                elif entry.is_file(follow_symlinks=False):
-                    seen = entry.stat(follow_symlinks=False)
-                    if is_too_long(directory, name):
-                        skipped.append(SkippedName(name, Reason.NAME))
-                    else:
-                        files.append(
-                            SourceFile(self.label, directory, name, seen.st_size, seen.st_mtime_ns)
-                        )
+                elif entry.is_symlink() or _is_junction(entry):
+                    skipped.append(SkippedName(name, Reason.SYMLINK))
                 else:
                     skipped.append(SkippedName(name, Reason.SPECIAL))
             except FileNotFoundError:
@@ -119,7 +120,7 @@ class FolderSource:
 
     def has_directory(self, directory: str) -> bool:
         try:
-            return stat.S_ISDIR(self._path(directory).lstat().st_mode)
+            return stat.S_ISDIR(os.lstat(f"{self._root}/{decode_path(directory)}").st_mode)
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError:
@@ -137,7 +138,7 @@ class FolderSource:
         return reader
 
     def _path(self, relative_path: str) -> Path:
-        return self._root.joinpath(*map(decode_name, relative_path.split("/")))
+        return self._root / decode_path(relative_path)
 
     def _open(self, file: SourceFile) -> "FolderReader":
         try:

@@ -1,5 +1,7 @@
 """Bring the database up to date. Every verb calls it; most find nothing to do."""
 
+from pathlib import Path
+
 import portalocker
 from django.conf import settings
 from django.core.management import call_command
@@ -15,7 +17,7 @@ def prepare_database() -> None:
         if _has_work():
             call_command("migrate", verbosity=0, interactive=False)
     if connection.vendor == "sqlite":
-        (settings.FARCOPY_HOME / "farcopy.sqlite3").chmod(0o600)
+        Path(connection.settings_dict["NAME"]).chmod(0o600)
 
 
 def _has_work() -> bool:

@@ -1,0 +1,117 @@
+"""From settings to a logged-in session: connect, greeting, TLS, login, binary mode.
+
+One attempt at the password, never two: hosts ban who tries again. Called by
+remote and connection_test.
+"""
+
+import ssl
+
+from farcopy.core.errors import LocalName, LoginRefused, TlsFailed
+from farcopy.ftp import tls
+from farcopy.ftp.features import parse_features
+from farcopy.ftp.replies import FOREIGN, GREETING
+from farcopy.ftp.session import Session
+from farcopy.ftp.settings import Budget, SessionSettings
+from farcopy.ftp.sockets import Guard, connect_first, keep_alive, resolve
+from farcopy.ftp.wire import Wire
+
+
+class _OtherCurvesNeeded(Exception):
+    """A signal within this module."""
+
+
+def log_in(settings: SessionSettings, guard: Guard, budget: Budget | None = None) -> Session:
+    """A session in binary mode. Raises: RunError, SessionError, Interrupted.
+
+    guard: lets another thread abort all of it, the session included.
+    """
+    budget = budget or Budget()
+    try:
+        try:
+            return _log_in(settings, guard, budget, is_p256_only=True)
+        except _OtherCurvesNeeded:
+            guard.close_all()
+            return _log_in(settings, guard, budget, is_p256_only=False)
+    except BaseException:
+        guard.close_all()
+        raise
+
+
+def _log_in(
+    settings: SessionSettings, guard: Guard, budget: Budget, *, is_p256_only: bool
+) -> Session:
+    guard.check()
+    waits = settings.deadlines
+    context = tls.make_context(settings, is_p256_only=is_p256_only)
+    addresses = resolve(settings.host, settings.port, budget.cut(waits.connect_s), guard)
+    sock = connect_first(addresses, settings.port, waits.connect_s, budget, guard)
+    keep_alive(sock)
+    wire = Wire(sock, context, waits.reply_s, budget)
+    session = Session(settings, wire, context, guard, budget)
+    _await_greeting(session)
+    if settings.tls != "off":
+        _secure(session, may_retry=is_p256_only)
+    _authenticate(session)
+    _settle_in(session)
+    return session
+
+
+def _await_greeting(session: Session) -> None:
+    reply = session.exchange(GREETING)
+    if reply.code == 120:  # "ready in nnn minutes" (RFC 959 §5.4): one more, no longer
+        reply = session.exchange(GREETING)
+    if reply.code != 220:
+        raise session.refusal(reply, GREETING)
+
+
+def _secure(session: Session, *, may_retry: bool) -> None:
+    reply = session.exchange("AUTH", "AUTH TLS")
+    if reply.code == 421:
+        raise session.refusal(reply, "AUTH")
+    if not tls.is_offered(reply, session.settings):
+        return
+    wire = session.wire
+    if wire.has_unread:
+        # Read ahead of the handshake, it would pass for a reply given under TLS.
+        raise TlsFailed("bytes in clear text after AUTH")
+    wait_s = session.budget.cut(wire.reply_s)
+    try:
+        secured = tls.handshake(
+            wire.connection, session.context, session.server_name, wait_s, session.guard
+        )
+    except FOREIGN as error:
+        if may_retry and isinstance(error, ssl.SSLError) and tls.wants_other_curve(error):
+            raise _OtherCurvesNeeded from error
+        raise session.failure(error, "AUTH") from error
+    wire.sock = secured
+    tls.check_fingerprint(secured, session.settings.fingerprint)
+
+
+def _authenticate(session: Session) -> None:
+    command = "USER"
+    try:
+        reply = session.exchange(command, f"USER {session.settings.user}")
+        if reply.code == 331:
+            command = "PASS"
+            reply = session.exchange(command, f"PASS {session.settings.password}")
+    except LocalName as error:
+        raise LoginRefused(f"a control character in {command}") from error
+    if reply.is_more:  # an account (332), or yet another password
+        raise LoginRefused(f"{reply.code} to {command}") from reply.as_error()
+    if not reply.is_positive:
+        raise session.refusal(reply, command)
+
+
+def _settle_in(session: Session) -> None:
+    if session.is_tls:
+        # RFC 4217 §9: PBSZ 0, then PROT P. Data in clear text is no option.
+        for line in ("PBSZ 0", "PROT P"):
+            reply = session.exchange(line[:4], line)
+            if not reply.is_positive:
+                raise session.refusal(reply, line[:4])
+    reply = session.ask("FEAT")
+    if reply.is_positive:
+        session.features = parse_features(reply.text)
+    if session.features.utf8:
+        session.ask("OPTS UTF8 ON")  # who follows RFC 2640 needs none, and may refuse it
+    session.command("TYPE I")

@@ -1,0 +1,224 @@
+"""One upload, from its bytes to its final name: temporary, 226, SIZE, fence, rename.
+
+Nothing ever gets a final name before the server confirmed the transfer and
+SIZE agrees. It keeps no session alive and settles nothing; called by remote.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import PurePosixPath
+
+from farcopy.core.errors import (
+    FarcopyError,
+    Fenced,
+    FileError,
+    PathRefused,
+    RemoteReadOnly,
+    SessionError,
+    SizeMismatch,
+    SourceChanged,
+    SourceUnreadable,
+    UploadRefused,
+)
+from farcopy.core.model import SourceReader, Upload
+from farcopy.ftp import transfer
+from farcopy.ftp.data import BLOCK_BYTES, DataConnection
+from farcopy.ftp.folders import KnownFolders, ensure_folder
+from farcopy.ftp.replies import FOREIGN
+from farcopy.ftp.session import Session
+from farcopy.planning.remote_path import displaced_name
+
+
+class Phase(IntEnum):
+    """How far an upload came, as far as we know for sure."""
+
+    BEFORE = 0  # the server has nothing of it
+    BEGINNING = 1  # an empty temporary may be there
+    SENDING = 2  # a part of it may be there
+    SENT = 3  # all bytes are on their way, their confirmation may be lost
+    RENAMING = 4  # RNTO may have been carried out
+
+
+@dataclass
+class InHand:
+    """What must be known of an upload to settle it on another session.
+
+    is_displaced: the old final may lie aside under `displaced`.
+    """
+
+    upload: Upload
+    temporary: PurePosixPath
+    final: PurePosixPath
+    phase: Phase = Phase.BEFORE
+    md5: str = ""
+    is_displaced: bool = False
+
+    @property
+    def displaced(self) -> PurePosixPath:
+        return self.temporary.with_name(displaced_name(self.temporary.name))
+
+
+class Publisher:
+    """Sends and publishes over one session. Remembers how this server wants it."""
+
+    def __init__(self, session: Session, known: KnownFolders) -> None:
+        self._session = session
+        self._known = known
+        self._refuses_to_replace = False
+
+    def send(self, hand: InHand, reader: SourceReader) -> None:
+        """Get all bytes to the temporary name, and have the server say how many it has.
+
+        Raises: FileError, SessionError, RunError.
+        """
+        upload, session = hand.upload, self._session
+        ensure_folder(session, self._known, hand.final.parent)
+        hand.phase = Phase.BEGINNING
+        with self._begin(hand) as data:
+            hand.phase = Phase.SENDING
+            try:
+                self._send_blocks(upload, reader, data)
+            except FOREIGN as error:
+                meant = transfer.broken(session, data, error)
+                raise meant from meant.__cause__
+            except FileError:
+                transfer.abandon(session, data)
+                raise
+            except BaseException:
+                session.is_usable = False  # a caller's error: nobody read the last reply
+                raise
+            hand.md5 = reader.md5
+            hand.phase = Phase.SENT
+            try:
+                transfer.finish(session, data)
+            except FileError:
+                hand.phase = Phase.SENDING  # it is known now: not all arrived
+                raise
+        arrived = session.size(hand.temporary)
+        if arrived != upload.size_bytes:
+            hand.phase = Phase.SENDING
+            raise SizeMismatch(f"{arrived} of {upload.size_bytes} bytes")
+        reader.check_unchanged()
+
+    def _begin(self, hand: InHand) -> DataConnection:
+        session, folder = self._session, hand.temporary.parent
+        line = f"STOR {hand.temporary}"
+        try:
+            return transfer.begin(session, line)
+        except PathRefused:
+            # The name is always a good one, so it is the folder, or a leftover of
+            # an attempt before, which some servers do not overwrite.
+            if session.size(hand.temporary) is not None:
+                remove(session, hand.temporary)
+            else:
+                self._known.forget(folder)
+                ensure_folder(session, self._known, folder, path_error=RemoteReadOnly)
+        try:
+            return transfer.begin(session, line, path_error=RemoteReadOnly)
+        except RemoteReadOnly as error:
+            if session.size(hand.temporary) is None:
+                raise
+            # A connection we lost still holds it on the server; later it will not.
+            raise UploadRefused(error.detail) from error
+
+    @staticmethod
+    def _send_blocks(upload: Upload, reader: SourceReader, data: DataConnection) -> None:
+        sent_bytes = 0
+        while block := _read(reader):
+            sent_bytes += len(block)
+            if sent_bytes > upload.size_bytes:
+                raise SourceChanged("it grew")
+            data.send(block)
+            upload.on_bytes(len(block))
+        if sent_bytes < upload.size_bytes:
+            raise SourceChanged("it shrank")
+
+    def publish(self, hand: InHand) -> None:
+        """Give the proven temporary its final name.
+
+        Raises: Fenced, PathRefused, SessionError, RunError; the old final then is in place,
+        or after a SessionError perhaps aside (`is_displaced`).
+        """
+        session, final = self._session, hand.final
+        if self._refuses_to_replace and session.size(final) is not None:
+            self._replace(hand)
+        else:
+            try:
+                self._rename_to_final(hand)
+            except (PathRefused, UploadRefused):
+                if session.size(final) is not None:
+                    self._replace(hand)
+                    self._refuses_to_replace = True
+                else:
+                    # Someone may have removed the folder since we made it.
+                    self._known.forget(final.parent)
+                    ensure_folder(session, self._known, final.parent)
+                    self._rename_to_final(hand)
+        if hand.is_displaced:
+            remove(session, hand.displaced)
+            hand.is_displaced = False
+
+    def _rename_to_final(self, hand: InHand) -> None:
+        session = self._session
+        session.command(f"RNFR {hand.temporary}")
+        if not hand.upload.may_publish():
+            # ProFTPD refuses every command until an RNTO comes: let it change nothing.
+            session.ask(f"RNTO {hand.temporary}")
+            raise Fenced
+        hand.phase = Phase.RENAMING
+        try:
+            session.command(f"RNTO {hand.final}")
+        except FarcopyError as error:
+            if not isinstance(error, SessionError):
+                hand.phase = Phase.SENT  # refused: it is known not to have happened
+            raise
+
+    def _replace(self, hand: InHand) -> None:
+        """Old final aside, new one in its place; the old one comes back if that fails."""
+        if not hand.upload.may_publish():
+            raise Fenced
+        session = self._session
+        was_displaced, hand.is_displaced = hand.is_displaced, True
+        try:
+            _rename(session, hand.final, hand.displaced)
+        except FileError:
+            hand.is_displaced = was_displaced
+            if session.size(hand.displaced) is None:
+                raise
+            # Left over from an attempt before; the final that stands is complete.
+            remove(session, hand.displaced)
+            hand.is_displaced = True
+            _rename(session, hand.final, hand.displaced)
+        try:
+            self._rename_to_final(hand)
+        except FileError:
+            put_back(session, hand)
+            raise
+
+
+def put_back(session: Session, hand: InHand) -> None:
+    """Return the displaced old final to its place, unless there is one."""
+    if hand.is_displaced:
+        if session.size(hand.final) is None and session.size(hand.displaced) is not None:
+            _rename(session, hand.displaced, hand.final)
+        hand.is_displaced = False
+
+
+def remove(session: Session, path: PurePosixPath) -> None:
+    """DELE; one that is not there is fine. Only ever called for our temporary folder."""
+    reply = session.ask(f"DELE {path}")
+    if not reply.is_positive and session.size(path) is not None:
+        raise session.refusal(reply, "DELE")
+
+
+def _rename(session: Session, old: PurePosixPath, new: PurePosixPath) -> None:
+    session.command(f"RNFR {old}")
+    session.command(f"RNTO {new}")
+
+
+def _read(reader: SourceReader) -> bytes:
+    try:
+        return reader.read(BLOCK_BYTES)
+    except OSError as error:
+        # Kept apart from the sockets' errors, whatever a source lets through.
+        raise SourceUnreadable(type(error).__name__) from error

@@ -1,0 +1,170 @@
+"""A control connection in use: commands, replies, and what their failures mean.
+
+How it came to be is login's matter, its data connections are transfer's. Every
+error it raises is ours. Used by all modules above it, from one thread.
+"""
+
+import contextlib
+import ftplib
+import ssl
+from pathlib import PurePosixPath
+
+from farcopy.core.errors import (
+    FarcopyError,
+    Interrupted,
+    OutOfStep,
+    PathRefused,
+    SessionError,
+    SizeMismatch,
+)
+from farcopy.ftp.features import Features
+from farcopy.ftp.replies import FOREIGN, Reply, translate
+from farcopy.ftp.settings import Budget, SessionSettings
+from farcopy.ftp.sockets import Guard
+from farcopy.ftp.wire import Wire
+
+
+class Session:
+    """One login. After a SessionError it is of no more use: close it, make another.
+
+    has_had_data: a data connection worked before. is_epsv_refused: ask for PASV.
+    """
+
+    def __init__(
+        self,
+        settings: SessionSettings,
+        wire: Wire,
+        context: ssl.SSLContext,
+        guard: Guard,
+        budget: Budget,
+    ) -> None:
+        self.settings = settings
+        self.wire = wire
+        self.context = context
+        self.guard = guard
+        self.budget = budget
+        self.features = Features()
+        self.is_usable = True
+        self.has_had_data = False
+        self.is_epsv_refused = False
+        self._login_directory = ""
+
+    @property
+    def is_tls(self) -> bool:
+        return isinstance(self.wire.sock, ssl.SSLSocket)
+
+    @property
+    def server_name(self) -> str:
+        """For SNI and the certificate's check: the name, though we connect to an address."""
+        return self.settings.host.removesuffix(".")
+
+    def ask(self, line: str) -> Reply:
+        """Send a command; its reply may say anything but goodbye (421).
+
+        Raises: SessionError, LocalName (a control character), Interrupted, TimedOut.
+        """
+        verb = line.partition(" ")[0]
+        if self.wire.has_unread:
+            # Something came that nobody asked for: whose reply would the next one be?
+            reply = self.exchange(verb)
+            raise self.refusal(reply, verb) if reply.code == 421 else self.out_of_step(reply)
+        reply = self.exchange(verb, line)
+        if reply.code == 421:
+            raise self.refusal(reply, verb)
+        return reply
+
+    def command(self, line: str, *, path_error: type[FarcopyError] = PathRefused) -> Reply:
+        """Send a command that has to succeed; else raises what its refusal means.
+
+        Only 20x and 25x are success: a late 226 of a transfer is not.
+        """
+        reply = self.ask(line)
+        verb = line.partition(" ")[0]
+        if reply.code // 10 in (20, 25) or (verb == "RNFR" and reply.is_more):
+            return reply
+        if reply.code < 400:
+            raise self.out_of_step(reply)
+        raise self.refusal(reply, verb, path_error)
+
+    def size(self, path: PurePosixPath) -> int | None:
+        """The size of a remote file (RFC 3659 §4), None if there is no such file."""
+        reply = self.ask(f"SIZE {path}")
+        if reply.code == 213:
+            digits = reply.text[4:].strip()
+            if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
+                raise self.out_of_step(reply)
+            return int(digits)
+        if reply.code in (500, 502):
+            raise SizeMismatch("the server has no SIZE") from reply.as_error()
+        if reply.code < 500 or reply.code in (503, 530):
+            raise self.refusal(reply, "SIZE")
+        return None
+
+    def is_directory(self, path: PurePosixPath) -> bool:
+        """Whether it can be entered. Does not stay there: others may want to remove it."""
+        home = self.login_directory
+        reply = self.ask(f"CWD {path}")
+        if reply.is_positive:
+            self.ask(f"CWD {home}")
+            return True
+        if reply.code < 500 or reply.code in (503, 530):
+            raise self.refusal(reply, "CWD")
+        return False
+
+    @property
+    def login_directory(self) -> str:
+        """Where the server put us at login."""
+        if not self._login_directory:
+            reply = self.ask("PWD")
+            directory = ftplib.parse257(reply.text) if reply.code == 257 else ""
+            self._login_directory = directory or "/"
+        return self._login_directory
+
+    def close(self) -> None:
+        """Say goodbye, briefly, and free every socket. Never raises."""
+        if self.is_usable and not self.guard.is_aborted:
+            self.wire.reply_s = self.settings.deadlines.goodbye_s
+            with contextlib.suppress(FarcopyError, *FOREIGN):
+                self.wire.ask("QUIT")
+        self.is_usable = False
+        self.guard.close_all()
+
+    def exchange(
+        self,
+        command: str,
+        line: str | None = None,
+        *,
+        wait_s: float | None = None,
+    ) -> Reply:
+        """Send the line, if any, and read one reply. command: what errors are judged by."""
+        try:
+            if line is None:
+                return self.wire.read_reply(wait_s)
+            return self.wire.ask(line, wait_s)
+        except FOREIGN as error:
+            raise self.failure(error, command) from error
+
+    def failure(self, error: Exception, command: str) -> FarcopyError:
+        """What a broken control connection means."""
+        self.is_usable = False
+        if self.guard.is_aborted:
+            return Interrupted()
+        return translate(error, command)
+
+    def refusal(
+        self,
+        reply: Reply,
+        command: str,
+        path_error: type[FarcopyError] = PathRefused,
+    ) -> FarcopyError:
+        """What a reply other than the wanted one means."""
+        error = translate(reply.as_error(), command, path_error=path_error)
+        if isinstance(error, SessionError):
+            self.is_usable = False
+        return error
+
+    def out_of_step(self, reply: Reply) -> OutOfStep:
+        self.is_usable = False
+        error = OutOfStep(f"an unexpected {reply.code}")
+        error.__cause__ = reply.as_error()
+        return error

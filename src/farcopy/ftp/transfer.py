@@ -1,0 +1,226 @@
+"""Transfers on a session: set up the data connection, secure it, judge its end.
+
+A data connection that breaks says nothing of the reason: the reply on the
+control connection does (452, 552, 451), so it is always read. Called by publish
+and listing.
+"""
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+from farcopy.core.errors import (
+    ConnectionLost,
+    DataConnectionFailed,
+    FarcopyError,
+    FileError,
+    Interrupted,
+    OutOfStep,
+    PathRefused,
+    RemotePathMissing,
+    TlsFailed,
+    UploadRefused,
+)
+from farcopy.ftp import tls
+from farcopy.ftp.data import (
+    DataConnection,
+    listen_beside,
+    passive_port,
+    port_command,
+    session_to_reuse,
+)
+from farcopy.ftp.replies import DATA, FOREIGN
+from farcopy.ftp.session import Session
+from farcopy.ftp.sockets import accept, connect
+
+
+def begin(
+    session: Session, line: str, *, path_error: type[FarcopyError] = PathRefused
+) -> DataConnection:
+    """Begin a transfer: the server said 150, and data is secured if the session is.
+
+    Raises: DataConnectionFailed (only if this session never had one: later, one
+    bad moment is a SessionError), and what a refusal of `line` means.
+    """
+    open_socket = _open_passive if session.settings.is_passive else _open_active
+    try:
+        sock = open_socket(session, line, path_error)
+        if session.is_tls:
+            sock = _secure(session, sock)
+    except DataConnectionFailed as error:
+        if not session.has_had_data:
+            raise
+        session.is_usable = False
+        raise ConnectionLost("the data connection failed") from error
+    session.has_had_data = True
+    stall_s = session.settings.deadlines.stall_s
+    return DataConnection(sock, session.guard, stall_s, session.budget)
+
+
+def finish(session: Session, data: DataConnection) -> None:
+    """End an upload; returns when the server confirmed it (226 or 250).
+
+    Raises: SessionError (its outcome then is unknown), FileError, RemoteFull.
+    """
+    try:
+        data.finish()
+    except FOREIGN as error:
+        meant = broken(session, data, error)
+        raise meant from meant.__cause__  # the server's reply, if it said more
+    # A deadline of its own: servers sync and check a long file before they answer.
+    wait_s = session.settings.deadlines.final_reply_s
+    reply = session.exchange(DATA, wait_s=wait_s)
+    data.close()
+    if reply.code not in (200, 226, 250):
+        raise session.refusal(reply, DATA)
+
+
+def abandon(session: Session, data: DataConnection) -> None:
+    """Break a transfer off. The server says something about it, which is read and dropped."""
+    data.close()
+    session.exchange(DATA)
+
+
+def broken(
+    session: Session,
+    data: DataConnection,
+    error: Exception,
+    otherwise: type[FarcopyError] = UploadRefused,
+) -> FarcopyError:
+    """What the failure of a data connection meant; `otherwise` if the server's reply tells no more.
+    """
+    data.close()
+    return _judge_broken(session, error, otherwise)
+
+
+def read_listing(session: Session, data: DataConnection, verb: str, max_lines: int
+                 ) -> Iterator[bytes]:
+    """The lines of a listing that has begun, to the end and its reply.
+
+    Raises: SessionError, DataConnectionFailed, RemotePathMissing.
+    """
+    with data:
+        try:
+            yield from data.lines(max_lines)
+        except FOREIGN as error:
+            meant = broken(session, data, error, DataConnectionFailed)
+            raise meant from meant.__cause__
+        except OutOfStep:
+            session.is_usable = False
+            raise
+    reply = session.exchange(verb, wait_s=session.settings.deadlines.final_reply_s)
+    if not reply.is_positive:
+        raise session.refusal(reply, verb, RemotePathMissing)
+
+
+def _judge_broken(
+    session: Session, error: Exception, otherwise: type[FarcopyError]
+) -> FarcopyError:
+    """otherwise: what it means when the server's reply tells no more."""
+    if session.guard.is_aborted:
+        session.is_usable = False
+        return Interrupted()
+    try:
+        reply = session.exchange(DATA)
+    except FarcopyError as lost:
+        return lost
+    said = session.refusal(reply, DATA) if reply.code >= 400 else None
+    if said is not None and not isinstance(said, FileError):
+        return said
+    ours = otherwise(f"{type(error).__name__}, then {reply.code}")
+    ours.__cause__ = error if said is None else said.__cause__
+    return ours
+
+
+def _open_passive(
+    session: Session, line: str, path_error: type[FarcopyError]
+) -> socket.socket:
+    sock = _connect_passive(session)
+    try:
+        _ask_to_begin(session, line, path_error)
+    except BaseException:
+        session.guard.close(sock)
+        raise
+    return sock
+
+
+def _connect_passive(session: Session) -> socket.socket:
+    wait_s = session.budget.cut(session.settings.deadlines.connect_s)
+    has_pasv = session.wire.af == socket.AF_INET
+    if not session.is_epsv_refused:
+        reply = session.ask("EPSV")
+        if reply.code == 229:
+            try:
+                # Half the time: some firewalls know PASV only and drop this one.
+                return _connect(session, passive_port(reply), wait_s / 2 if has_pasv else wait_s)
+            except DataConnectionFailed:
+                if not has_pasv:
+                    raise
+        elif not (has_pasv and reply.is_refusal):
+            raise session.refusal(reply, "EPSV")
+        session.is_epsv_refused = True
+    reply = session.ask("PASV")
+    if reply.code != 227:
+        raise session.refusal(reply, "PASV")
+    return _connect(session, passive_port(reply), wait_s)
+
+
+def _connect(session: Session, port: int, wait_s: float) -> socket.socket:
+    # To the control connection's peer, whatever address the reply names: a server
+    # must not send us elsewhere, and behind NAT it names a wrong one anyway.
+    peer = session.wire.connection.getpeername()[0]
+    try:
+        return connect(peer, port, session.budget.cut(wait_s), session.guard)
+    except OSError as error:
+        raise DataConnectionFailed(type(error).__name__) from error
+
+
+def _open_active(
+    session: Session, line: str, path_error: type[FarcopyError]
+) -> socket.socket:
+    control = session.wire.connection
+    listener = listen_beside(control, session.guard)
+    try:
+        command = port_command(listener)
+        reply = session.ask(command)
+        if not reply.is_positive:
+            raise session.refusal(reply, command[:4])
+        _ask_to_begin(session, line, path_error)
+        wait_s = session.budget.cut(session.settings.deadlines.connect_s)
+        try:
+            return accept(listener, control.getpeername()[0], wait_s, session.guard)
+        except OSError as error:
+            meant = _judge_broken(session, error, DataConnectionFailed)
+            raise meant from meant.__cause__
+    finally:
+        session.guard.close(listener)
+
+
+def _ask_to_begin(session: Session, line: str, path_error: type[FarcopyError]) -> None:
+    verb = line.partition(" ")[0]
+    reply = session.ask(line)
+    if reply.code == 200:  # some servers send it ahead of the 150; ftplib knows them too
+        reply = session.exchange(verb)
+    if not reply.is_wait:
+        raise session.refusal(reply, verb, path_error)
+
+
+def _secure(session: Session, sock: socket.socket) -> socket.socket:
+    wait_s = session.budget.cut(session.settings.deadlines.reply_s)
+    to_reuse = session_to_reuse(session.wire.connection)
+    try:
+        secured = tls.handshake(
+            sock, session.context, session.server_name, wait_s, session.guard, to_reuse
+        )
+    except ssl.SSLCertVerificationError as error:
+        raise TlsFailed("the data connection's certificate") from error
+    except FOREIGN as error:
+        session.guard.close(sock)
+        meant = _judge_broken(session, error, DataConnectionFailed)
+        raise meant from meant.__cause__
+    try:
+        tls.check_fingerprint(secured, session.settings.fingerprint)
+    except TlsFailed:
+        session.guard.close(secured)
+        raise
+    return secured

@@ -1,0 +1,1 @@
+"""Floor 5: the JSON endpoints, sign-in and the page."""

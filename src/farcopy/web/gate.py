@@ -1,0 +1,91 @@
+"""The gate: every request under /api/ passes here once, in one order, before its view.
+
+Gathers the facts, lets `decision.decide` choose and carries it out. Also the
+edge at which an unexpected exception becomes a 500 without its text.
+"""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from farcopy.web import sessions
+from farcopy.web.answers import answer_error, answer_refusal
+from farcopy.web.body import MAX_BODY_BYTES
+from farcopy.web.call import Call, call_of, is_api
+from farcopy.web.decision import Caller, Facts, Options, Passed, decide
+from farcopy.web.origin import is_cross_site, is_known_host, normalised
+from farcopy.web.refusals import HOST_NOT_ALLOWED, Refusal
+
+HEALTH_PATH = "/healthz"
+
+
+class GateMiddleware:
+    """The innermost middleware, so that a view's exceptions come here first."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not is_api(request):
+            if request.path_info != HEALTH_PATH and not _has_known_host(request):
+                return answer_refusal(request, HOST_NOT_ALLOWED)
+            return self.get_response(request)
+        try:
+            decision = self._decide(request, call_of(request))
+        except Exception as error:  # noqa: BLE001  # the edge: whatever it is, it is answered
+            return answer_error(request, error)
+        match decision:
+            case Refusal():
+                return answer_refusal(request, decision)
+            case Options():
+                return HttpResponse(status=204, headers={"Allow": decision.allow})
+            case Passed():
+                return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse:
+        """Django's hook for exceptions of views."""
+        return answer_error(request, error)
+
+    def _decide(self, request: HttpRequest, call: Call) -> Refusal | Options | Passed:
+        caller = None
+        if request.method != "OPTIONS":
+            sessions.open_session(request)
+            call.user = sessions.signed_in_user(request)
+            if call.user is not None:
+                caller = Caller(call.user.role, call.user.must_change_password)
+        decision = decide(
+            Facts(
+                method=request.method or "",
+                path=request.path_info,
+                caller=caller,
+                is_known_host=_has_known_host(request),
+                is_cross_site=_is_cross_site(request),
+                content_type=request.META.get("CONTENT_TYPE", ""),
+                body=request.read(MAX_BODY_BYTES + 1),
+            )
+        )
+        if isinstance(decision, Passed):
+            call.fields = decision.fields
+            if call.user is not None and not decision.route.is_polled:
+                sessions.touch(request)
+        return decision
+
+
+def _has_known_host(request: HttpRequest) -> bool:
+    return is_known_host(
+        request.META.get("HTTP_HOST"), settings.WEB_ENVIRONMENT.allowed_hosts
+    )
+
+
+def _is_cross_site(request: HttpRequest) -> bool:
+    own = {
+        normalised(f"{request.scheme}://{request.META.get('HTTP_HOST', '').lower()}"),
+        settings.WEB_ENVIRONMENT.public_url,
+    }
+    return is_cross_site(
+        origin=request.META.get("HTTP_ORIGIN"),
+        fetch_site=request.META.get("HTTP_SEC_FETCH_SITE"),
+        own=own,
+        listed=settings.WEB_ENVIRONMENT.allowed_origins,
+    )

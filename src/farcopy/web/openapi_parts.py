@@ -1,0 +1,67 @@
+"""Pieces of the OpenAPI document that endpoints hang on themselves: errors and bodies."""
+
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from farcopy.core.config import FIELDS, READ_ONLY, Field
+from farcopy.web.schemas import SETTING_EXAMPLES, ErrorAnswer
+
+ERROR_WORDS: Final = {
+    400: "Invalid input, or something has to be configured first; `code` tells",
+    401: "Not logged in, session expired, or wrong credentials",
+    403: "Not an admin, a generated password not yet changed, or a request from another site",
+    409: "A sync is already running",
+    413: "The body is larger than 64 KiB",
+    415: "The body is not application/json in UTF-8",
+    429: "Too many attempts; wait the seconds in Retry-After",
+    500: "Server error",
+    503: "The service is not running, the database is not writable, or the key does not fit",
+}
+
+
+def error_answers(*statuses: int) -> dict[int, type[BaseModel]]:
+    """For an endpoint's `response=`; 500 can always happen."""
+    return dict.fromkeys((*statuses, 500), ErrorAnswer)
+
+
+def body_of(model: type[BaseModel]) -> dict[str, Any]:
+    """A request body, checked by the view: ninja only documents it."""
+    return _body(model.model_json_schema())
+
+
+def settings_body() -> dict[str, Any]:
+    """configure-sync's body, from the one table of settings."""
+    properties = {field.name: _property(field) for field in FIELDS}
+    for name in sorted(READ_ONLY):
+        properties[name] = {
+            "description": "Returned by get-config; ignored when posted back.",
+            "readOnly": True,
+        }
+    return _body({
+        "title": "Settings",
+        "description": "All fields are optional; those not named stay as they are.",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+    })
+
+
+def _body(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _property(field: Field) -> dict[str, Any]:
+    is_nullable = field.type == "string" and field.is_nullable
+    shown: dict[str, Any] = {
+        "type": [field.type, "null"] if is_nullable else field.type,
+        "description": field.description,
+        "examples": [SETTING_EXAMPLES[field.name]],
+    }
+    if field.type == "integer":
+        shown |= {"minimum": field.minimum, "maximum": field.maximum}
+    elif field.choices:
+        shown["enum"] = list(field.choices)
+    elif field.type == "string":
+        shown["maxLength"] = field.max_length
+    return shown

@@ -1,0 +1,46 @@
+"""The page, the health answer, and what is shown for addresses that are not there."""
+
+from django.db import Error as DatabaseProblem
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.shortcuts import render
+
+from farcopy import __version__
+from farcopy.web.answers import answer_refusal
+from farcopy.web.call import is_api
+from farcopy.web.refusals import INTERNAL, NOT_FOUND
+
+_READING = ("GET", "HEAD")
+
+
+def index(request: HttpRequest) -> HttpResponse:
+    """One page: it asks the API who is signed in, and shows sign-in or the overview."""
+    if request.method not in _READING:
+        return HttpResponseNotAllowed(_READING)
+    response = render(request, "farcopy/index.html", {"version": __version__})
+    response["Cache-Control"] = "no-cache"
+    return response
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """For probes, open to all: 200 when the database answers, else 503. Tells nothing else."""
+    if request.method not in _READING:
+        return HttpResponseNotAllowed(_READING)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseProblem:
+        return JsonResponse({"status": "unavailable"}, status=503)
+    return JsonResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404. Under /api/ the gate comes first; this stands in case."""
+    if is_api(request):
+        return answer_refusal(request, NOT_FOUND)
+    return render(request, "farcopy/not_found.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: an error outside every view."""
+    return answer_refusal(request, INTERNAL)

@@ -1,0 +1,114 @@
+"""Refusals: a status, a stable code and a text from a fixed list. Nothing of the caller's.
+
+Pure. `answers.py` makes HTTP answers of them; the gate, sign-in and the
+endpoints choose them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from farcopy.core.errors import (
+    ConfigError,
+    EngineBusy,
+    FarcopyError,
+    KeyMismatch,
+    KeyUnusable,
+    RunAlreadyOn,
+    ServiceNotRunning,
+    SettingsInvalid,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a call is not carried out. more: further keys of the envelope."""
+
+    status: int
+    code: str
+    error: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, object] = field(default_factory=dict)
+
+
+class Refused(Exception):
+    """Raised by a view; the gate answers it."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+
+HOST_NOT_ALLOWED: Final = Refusal(
+    400, "host_not_allowed", "This host name is not served here; see FARCOPY_ALLOWED_HOSTS"
+)
+UNAUTHORIZED: Final = Refusal(
+    401, "unauthorized", "Unauthorized - Not logged in or session expired"
+)
+BAD_CREDENTIALS: Final = Refusal(401, "bad_credentials", "Wrong username or password")
+FORBIDDEN: Final = Refusal(403, "forbidden", "Forbidden - Admin role required")
+PASSWORD_CHANGE_REQUIRED: Final = Refusal(
+    403, "password_change_required",
+    "Forbidden - The password was generated and must be changed first",
+)
+NOT_FOUND: Final = Refusal(404, "not_found", "Not found")
+CROSS_SITE: Final = Refusal(
+    403, "cross_site", "Forbidden - Request from another site; see CORS_ALLOWED_ORIGINS"
+)
+NOT_JSON: Final = Refusal(
+    415, "unsupported_media_type", "The body must be application/json in UTF-8"
+)
+TOO_LARGE: Final = Refusal(413, "body_too_large", "The body is larger than 64 KiB")
+EMPTY_BODY: Final = Refusal(400, "empty_body", "The body is empty; a JSON object is expected")
+STORAGE_UNAVAILABLE: Final = Refusal(
+    503, "storage_unavailable", "The database cannot be read or written; check disk and log"
+)
+INTERNAL: Final = Refusal(500, "internal", "Internal server error; the log has the request_id")
+
+
+def method_not_allowed(allow: str) -> Refusal:
+    return Refusal(405, "method_not_allowed", "Method not allowed", {"Allow": allow})
+
+
+def invalid_json(problem: str) -> Refusal:
+    return Refusal(400, "invalid_json", f"Invalid JSON: {problem}")
+
+
+def too_many(code: str, text: str, wait_s: float) -> Refusal:
+    seconds = str(max(1, -int(-wait_s // 1)))
+    return Refusal(429, code, text, {"Retry-After": seconds})
+
+
+MAX_NAMED_FIELDS: Final = 50
+MAX_NAME_LENGTH: Final = 64
+
+
+def invalid_fields(
+    problems: Mapping[str, str], code: str = "invalid_fields", text: str = "Invalid input"
+) -> Refusal:
+    """Every bad field is named. A name may be the caller's own text: it is cut and cleaned."""
+    shown = {_shown(name): what for name, what in list(problems.items())[:MAX_NAMED_FIELDS]}
+    lines = [f"{name} {what}" for name, what in shown.items()]
+    if len(problems) > MAX_NAMED_FIELDS:
+        lines.append(f"and {len(problems) - MAX_NAMED_FIELDS} more")
+    return Refusal(400, code, f"{text}: {'; '.join(lines)}", more={"fields": shown})
+
+
+def _shown(name: str) -> str:
+    clean = "".join(char if char.isprintable() else "�" for char in name)
+    return clean if len(clean) <= MAX_NAME_LENGTH else f"{clean[:MAX_NAME_LENGTH]}…"
+
+
+def of_error(error: FarcopyError) -> Refusal:
+    """The refusal an error of the lower floors stands for."""
+    match error:
+        case SettingsInvalid():
+            return invalid_fields(error.problems, error.code, SettingsInvalid.text)
+        case KeyMismatch() | KeyUnusable() | ServiceNotRunning() | EngineBusy():
+            return Refusal(503, error.code, error.text)
+        case RunAlreadyOn():
+            return Refusal(409, error.code, error.text)
+        case ConfigError():
+            return Refusal(400, error.code, error.text)
+        case _:
+            return INTERNAL

@@ -1,0 +1,76 @@
+"""Every route under /api/, once: its method, who may call it, its name in the audit trail.
+
+The gate decides by this table, the audit names by it, and a test compares it
+with the OpenAPI document. Knows no Django.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from farcopy.core.config import FIELDS_BY_NAME, READ_ONLY
+
+API_PREFIX: Final = "/api/"
+AUTH_PREFIX: Final = "/api/auth/"
+
+
+class Access(Enum):
+    """Who passes."""
+
+    OPEN = "open"
+    SIGNED_IN = "signed in"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """fields: the names a body may have, None when the view names the unknown ones itself.
+
+    needs_body: an empty one is refused. is_polled: the page asks it again and
+    again, so it must not keep an idle session alive.
+    """
+
+    path: str
+    method: str
+    action: str
+    access: Access = Access.ADMIN
+    fields: frozenset[str] = frozenset()
+    needs_body: bool = False
+    checks_fields_itself: bool = False
+    is_polled: bool = False
+
+    @property
+    def allow(self) -> str:
+        """The value of an Allow header."""
+        return f"{self.method}, OPTIONS"
+
+
+_ROUTES: Final = (
+    Route("/api/sync/configure-sync.php", "POST", "sync.configure",
+          fields=frozenset(FIELDS_BY_NAME) | READ_ONLY, needs_body=True,
+          checks_fields_itself=True),
+    Route("/api/sync/get-config.php", "GET", "sync.get_config"),
+    Route("/api/sync/sync-now.php", "POST", "sync.now"),
+    Route("/api/sync/status.php", "GET", "sync.status", is_polled=True),
+    Route("/api/sync/test-connection.php", "POST", "sync.test_connection"),
+    Route("/api/sync/enable-auto.php", "POST", "sync.enable_auto"),
+    Route("/api/sync/disable-auto.php", "POST", "sync.disable_auto"),
+    Route("/api/auth/login.php", "POST", "auth.login", Access.OPEN,
+          fields=frozenset({"username", "password"}), needs_body=True),
+    Route("/api/auth/logout.php", "POST", "auth.logout", Access.SIGNED_IN),
+    Route("/api/auth/me.php", "GET", "auth.me", Access.SIGNED_IN),
+    Route("/api/auth/password.php", "POST", "auth.password", Access.SIGNED_IN,
+          fields=frozenset({"current_password", "new_password"}), needs_body=True),
+    Route("/api/openapi.json", "GET", "api.openapi"),
+)
+ROUTES: Final = {route.path: route for route in _ROUTES}
+UNKNOWN_ACTION: Final = "unknown"
+UNKNOWN_ALLOW: Final = "GET, POST, OPTIONS"
+
+
+def access_of(path: str) -> Access:
+    """Unknown paths are guarded too: who may not pass does not learn what is there."""
+    route = ROUTES.get(path)
+    if route is not None:
+        return route.access
+    return Access.SIGNED_IN if path.startswith(AUTH_PREFIX) else Access.ADMIN

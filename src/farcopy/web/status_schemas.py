@@ -1,0 +1,82 @@
+"""The shape of status.php's answer; apart from the rest because of its length."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel
+
+from farcopy.web.schemas import Answer, LastSyncAt, Statistics, Warnings, example_of, told
+
+SyncType = Literal["manual", "scheduled", "monitoring"]
+RunId = Annotated[int, told("The run in the history.", 15)]
+Kind = Annotated[SyncType, told("Who asked for the run.", "manual")]
+StartedAt = Annotated[
+    str, told("YYYY-MM-DD HH:MM:SS in the configured time zone.", "2025-11-22 10:30:00")
+]
+
+
+class HistoryEntry(BaseModel):
+    """A run in the history."""
+
+    id: RunId
+    sync_type: Kind
+    files_synced: int = told("Files stored.", 42)
+    total_size_mb: float = told("Their size in units of 1,048,576 bytes.", 256.75)
+    status: Literal["success", "partial", "failed", "running"] = told("How it ended.", "success")
+    started_at: StartedAt
+    completed_at: str | None = told("null while it runs.", "2025-11-22 10:30:45")
+    duration_seconds: int = told("Whole seconds; so far, while it runs.", 45)
+
+
+class LastSync(HistoryEntry):
+    """The last finished run."""
+
+    destination: str = told("The host without ftp. or www., its first label.", "godaddy")
+    total_size_bytes: int = told("Bytes stored.", 269157376)
+    error_message: str | None = told("Why it ended early, or null.", None)
+
+
+class Schedule(BaseModel):
+    sync_enabled: bool = told("Whether automatic sync is on.", True)
+    sync_interval: int = told("Minutes between automatic syncs.", 120)
+    monitoring_enabled: bool = told("Whether the sources are looked at in between.", False)
+    monitoring_interval: int = told("Minutes between looks.", 30)
+    last_sync_at: LastSyncAt
+    next_sync_at: str | None = told(
+        "When the next automatic sync is due; null when automatic sync is off.",
+        "2025-11-22 12:30:45",
+    )
+
+
+class CurrentSync(BaseModel):
+    """The run that is on."""
+
+    run_id: RunId
+    sync_type: Kind
+    phase: str = told("What it does at the moment.", "transferring")
+    files_done: int = told("Files settled, failed ones too.", 17)
+    files_due: int = told("Files found so far that have to go.", 42)
+    bytes_done: int = told("Bytes on their way or stored.", 104857600)
+    bytes_due: int = told("Bytes found so far that have to go.", 269157376)
+    bytes_per_s: float = told("Rate of the last seconds.", 1310720.0)
+    eta_seconds: int | None = told("Seconds left at this rate; null if unknown.", 125)
+    started_at: StartedAt
+
+
+class StatusData(BaseModel):
+    last_sync: LastSync | None = told(
+        "The last finished run; null before the first.", example_of(LastSync)
+    )
+    sync_history: list[HistoryEntry] = told(
+        "The 10 newest runs, newest first.", [example_of(HistoryEntry)]
+    )
+    configuration: Schedule = told("The schedule.", example_of(Schedule))
+    statistics: Statistics = told("What has been done so far.", example_of(Statistics))
+    current_sync: CurrentSync | None = told("The run that is on, or null.", None)
+    service_running: bool = told(
+        "Whether the background service lives; without it nothing syncs.", True
+    )
+    warnings: Warnings
+
+
+class StatusAnswer(Answer):
+    data: StatusData = told("Status, history, schedule and statistics.", example_of(StatusData))

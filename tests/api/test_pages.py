@@ -1,0 +1,112 @@
+"""The page, its files, health, and how the server starts and refuses to."""
+
+import re
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from farcopy import __version__
+from tests.api.farcopy_server import FarcopyServer
+
+pytestmark = pytest.mark.xdist_group("api-shared")
+
+
+def test_the_page_is_served_with_a_policy_that_forbids_inline_code(
+    anonymous: httpx.Client,
+) -> None:
+    answer = anonymous.get("/")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/html")
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'self';")
+    assert "unsafe" not in policy
+    page = answer.text
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page)
+    assert __version__ in page
+
+
+def test_every_file_the_page_names_is_there(anonymous: httpx.Client) -> None:
+    seen: set[str] = set()
+    waiting = ["/"]
+    while waiting:
+        address = waiting.pop()
+        seen.add(address)
+        answer = anonymous.get(address)
+        assert answer.status_code == 200, address
+        named = re.findall(r'(?:src|href)="(/static/[^"]+)"', answer.text)
+        modules = re.findall(r'from "\./([^"]+)"', answer.text)
+        named += [f"/static/farcopy/{name}" for name in modules]
+        waiting += [name for name in named if name not in seen]
+    assert {f"/static/farcopy/{name}" for name in ("main.js", "api.js", "overview.js", "page.css",
+                                                    "icon.svg")} < seen
+
+
+def test_every_label_and_heading_reference_of_the_page_leads_somewhere(
+    anonymous: httpx.Client,
+) -> None:
+    page = anonymous.get("/").text
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'(?:for|aria-labelledby)="([^"]+)"', page)) <= set(ids)
+    scripts = "".join(
+        anonymous.get(f"/static/farcopy/{name}").text for name in ("main.js", "overview.js")
+    )
+    assert set(re.findall(r'\$\("([^"]+)"\)', scripts)) <= set(ids)
+
+
+def test_an_unchanged_file_is_not_sent_again(anonymous: httpx.Client) -> None:
+    first = anonymous.get("/static/farcopy/main.js")
+    assert first.headers["Content-Type"].startswith("text/javascript")
+    again = anonymous.get(
+        "/static/farcopy/main.js", headers={"If-None-Match": first.headers["ETag"]}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/static/nothing.js", "/static/../settings/web.py", "/admin/",
+             "/static/farcopy/..%2f..%2fapi.py"],
+)
+def test_other_addresses_are_not_found(anonymous: httpx.Client, path: str) -> None:
+    answer = anonymous.get(path)
+    assert answer.status_code == 404
+    assert "To the overview" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz"])
+def test_pages_are_only_for_reading(anonymous: httpx.Client, path: str) -> None:
+    answer = anonymous.post(path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+    head = anonymous.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+
+
+def test_health_is_open_to_all_and_tells_little(anonymous: httpx.Client) -> None:
+    answer = anonymous.get("/healthz", headers={"Host": "whatever.internal"})
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_a_connection_is_kept_for_the_next_request(anonymous: httpx.Client) -> None:
+    first = anonymous.get("/healthz").extensions["network_stream"].get_extra_info("client_addr")
+    second = anonymous.get("/healthz").extensions["network_stream"].get_extra_info("client_addr")
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("CORS_ALLOWED_ORIGINS", "*"), ("CORS_ALLOWED_ORIGINS", "null"),
+     ("CORS_ALLOWED_ORIGINS", "https://a.example/path"), ("FARCOPY_ALLOWED_HOSTS", "*"),
+     ("FARCOPY_PUBLIC_URL", "archive.example")],
+)
+def test_a_setting_of_the_site_that_makes_no_sense_ends_the_start(
+    server: FarcopyServer, name: str, value: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import farcopy.settings.web"], capture_output=True, text=True,
+        env={**server.environment, name: value}, timeout=60,
+    )
+    assert done.returncode != 0
+    assert f"{name}: {value!r}" in done.stderr

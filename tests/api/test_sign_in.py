@@ -1,0 +1,308 @@
+"""Sign-in, sessions and passwords, on a server whose accounts these tests may change."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.api.conftest import ServerFactory
+from tests.api.farcopy_server import COOKIE, PASSWORD, FarcopyServer, sign_in
+
+pytestmark = pytest.mark.xdist_group("api-own")
+LOGIN = "/api/auth/login.php"
+ME = "/api/auth/me.php"
+STATUS = "/api/sync/status.php"
+CHANGE = "/api/auth/password.php"
+NEW_PASSWORD = "another long sentence 5"
+
+
+@pytest.fixture(scope="module")
+def own_server(start_server: ServerFactory) -> FarcopyServer:
+    return start_server()
+
+
+@pytest.fixture
+def client(own_server: FarcopyServer) -> Iterator[httpx.Client]:
+    with own_server.client() as made:
+        yield made
+
+
+@pytest.fixture
+def account(own_server: FarcopyServer) -> str:
+    """An admin of this test's own, with PASSWORD."""
+    name = f"admin{len(own_server.query('SELECT id FROM users'))}"
+    own_server.query(
+        "INSERT INTO users (password, username, role, is_active, must_change_password, created_at)"
+        " SELECT password, ?, role, 1, 0, created_at FROM users WHERE username = 'boss'", name,
+    )
+    return name
+
+
+def attempt(client: httpx.Client, username: object, password: object) -> httpx.Response:
+    return client.post(LOGIN, json={"username": username, "password": password})
+
+
+def test_signing_in_tells_who_one_is_and_opens_the_api(
+    client: httpx.Client, account: str
+) -> None:
+    answer = attempt(client, account, PASSWORD)
+    assert answer.json() == {
+        "success": True, "message": "Login successful",
+        "data": {"username": account, "role": "admin", "must_change_password": False},
+    }
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Secure" not in cookie
+    assert "Path=/" in cookie
+    assert "Domain" not in cookie
+    assert client.get(STATUS).status_code == 200
+    assert client.get(ME).json()["data"] == answer.json()["data"]
+
+
+def test_the_session_id_is_new_at_each_sign_in_and_the_old_one_worthless(
+    own_server: FarcopyServer, client: httpx.Client, account: str
+) -> None:
+    before = sign_in(client, account)
+    after = sign_in(client, account)
+    assert before != after
+    with own_server.client(cookies={COOKIE: before}) as old:
+        assert old.get(ME).status_code == 401
+
+
+def test_an_id_chosen_by_somebody_else_is_not_taken_over(
+    own_server: FarcopyServer, account: str
+) -> None:
+    planted = "b" * 32
+    with own_server.client(cookies={COOKIE: planted}) as client:
+        answer = attempt(client, account, PASSWORD)
+    assert answer.cookies[COOKIE] != planted
+    with own_server.client(cookies={COOKIE: planted}) as client:
+        assert client.get(ME).status_code == 401
+
+
+def test_the_database_does_not_hold_session_ids(
+    own_server: FarcopyServer, client: httpx.Client, account: str
+) -> None:
+    session = sign_in(client, account)
+    keys = [key for (key,) in own_server.query("SELECT session_key FROM django_session")]
+    assert keys
+    assert session not in keys
+
+
+def test_unknown_user_wrong_password_and_disabled_account_read_the_same(
+    own_server: FarcopyServer, client: httpx.Client, account: str
+) -> None:
+    own_server.query("UPDATE users SET is_active = 0 WHERE username = ?", account)
+    answers = [
+        attempt(client, "nobody here", PASSWORD),
+        attempt(client, "tech", "wrong"),
+        attempt(client, account, PASSWORD),
+    ]
+    assert [answer.status_code for answer in answers] == [401] * 3
+    told = [{k: v for k, v in a.json().items() if k != "request_id"} for a in answers]
+    assert told == [{
+        "success": False, "error": "Wrong username or password", "code": "bad_credentials",
+    }] * 3
+    assert COOKIE not in client.cookies
+
+
+def test_five_wrong_passwords_lock_the_account_for_this_address_for_a_while(
+    own_server: FarcopyServer, client: httpx.Client, account: str
+) -> None:
+    statuses = [attempt(client, account, f"wrong {n}").status_code for n in range(5)]
+    assert statuses == [401] * 5
+    locked = attempt(client, account, PASSWORD)
+    assert (locked.status_code, locked.json()["code"]) == (429, "too_many_attempts")
+    assert 0 < int(locked.headers["Retry-After"]) <= 900
+    assert attempt(client, "boss", PASSWORD).status_code == 200
+    # Sixteen minutes pass.
+    own_server.query(
+        "UPDATE axes_accessattempt SET attempt_time = datetime(attempt_time, '-16 minutes')"
+        " WHERE username = ?", account,
+    )
+    assert attempt(client, account, PASSWORD).status_code == 200
+
+
+def test_attempts_on_an_unknown_account_are_locked_alike(client: httpx.Client) -> None:
+    statuses = [attempt(client, "ghost", "wrong").status_code for _ in range(6)]
+    assert statuses == [401] * 5 + [429]
+
+
+@pytest.mark.parametrize("change", ["is_active = 0", "password = 'argon2$x'", "role = 'viewer'"])
+def test_what_changes_for_an_account_counts_at_the_very_next_request(
+    own_server: FarcopyServer, client: httpx.Client, account: str, change: str
+) -> None:
+    sign_in(client, account)
+    assert client.get(STATUS).status_code == 200
+    own_server.query(f"UPDATE users SET {change} WHERE username = ?", account)
+    assert client.get(STATUS).status_code == (403 if "role" in change else 401)
+
+
+def test_signing_out_ends_the_session(own_server: FarcopyServer, account: str) -> None:
+    with own_server.client() as client:
+        session = sign_in(client, account)
+        answer = client.post("/api/auth/logout.php")
+        assert answer.json() == {"success": True, "message": "Logout successful"}
+        assert COOKIE not in client.cookies
+    with own_server.client(cookies={COOKIE: session}) as client:
+        assert client.get(ME).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {}, {"username": "boss"}, {"username": "boss", "password": ""},
+        {"username": "", "password": "x"}, {"username": 1, "password": "x"},
+        {"username": "boss", "password": None}, {"username": ["boss"], "password": "x"},
+        {"username": "bo\x00ss", "password": "x"}, {"username": "bo\nss", "password": "x"},
+        {"username": "x" * 151, "password": "x"}, {"username": "boss", "password": "x" * 5000},
+        {"username": "boss", "password": "x", "role": "admin"},
+    ],
+    ids=repr,
+)
+def test_a_login_that_is_none_is_a_bad_request_with_the_field_named(
+    client: httpx.Client, body: dict[str, object]
+) -> None:
+    answer = client.post(LOGIN, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_fields")
+    assert answer.json()["fields"]
+
+
+@pytest.mark.parametrize("field", ["username", "password"])
+def test_half_a_surrogate_pair_is_a_bad_request(client: httpx.Client, field: str) -> None:
+    body = '{"username": "boss", "password": "x"}'.replace(
+        '"boss"' if field == "username" else '"x"', '"\\ud800"'
+    )
+    answer = client.post(LOGIN, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert list(answer.json()["fields"]) == [field]
+
+
+def test_changing_the_password_keeps_this_session_and_ends_the_others(
+    own_server: FarcopyServer, client: httpx.Client, account: str
+) -> None:
+    before = sign_in(client, account)
+    with own_server.client() as elsewhere:
+        sign_in(elsewhere, account)
+        answer = client.post(
+            CHANGE, json={"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+        )
+        assert answer.status_code == 200, answer.text
+        assert client.cookies[COOKIE] != before
+        assert client.get(STATUS).status_code == 200
+        assert elsewhere.get(STATUS).status_code == 401
+        assert attempt(elsewhere, account, PASSWORD).status_code == 401
+        assert attempt(elsewhere, account, NEW_PASSWORD).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("current", "new", "code"),
+    [
+        ("wrong", NEW_PASSWORD, "wrong_password"), (PASSWORD, "short", "weak_password"),
+        (PASSWORD, "password123", "weak_password"), (PASSWORD, PASSWORD, "invalid_fields"),
+        ("", NEW_PASSWORD, "invalid_fields"), (PASSWORD, None, "invalid_fields"),
+    ],
+)
+def test_a_new_password_must_be_good_and_the_old_one_known(
+    client: httpx.Client, account: str, current: object, new: object, code: str
+) -> None:
+    sign_in(client, account)
+    answer = client.post(CHANGE, json={"current_password": current, "new_password": new})
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+def test_a_stolen_session_cannot_try_passwords_without_end(
+    client: httpx.Client, account: str
+) -> None:
+    sign_in(client, account)
+    statuses = [
+        client.post(CHANGE, json={"current_password": f"w{n}", "new_password": NEW_PASSWORD})
+        .status_code for n in range(6)
+    ]
+    assert statuses == [400] * 5 + [429]
+
+
+def test_a_generated_password_must_be_changed_first(
+    own_server: FarcopyServer, client: httpx.Client, account: str
+) -> None:
+    own_server.query("UPDATE users SET must_change_password = 1 WHERE username = ?", account)
+    sign_in(client, account)
+    refused = client.get(STATUS)
+    assert (refused.status_code, refused.json()["code"]) == (403, "password_change_required")
+    answer = client.post(
+        CHANGE, json={"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+    )
+    assert answer.json()["data"]["must_change_password"] is False
+    assert client.get(STATUS).status_code == 200
+
+
+_AGE_SESSIONS = """
+import sys
+from farcopy.process import set_up
+set_up("farcopy.settings.web")
+from django.contrib.sessions.models import Session
+from farcopy.web.sessions import SessionStore
+store = SessionStore()
+for row in Session.objects.all():
+    data = store.decode(row.session_data)
+    for name in sys.argv[2:]:
+        data[name] -= float(sys.argv[1]) * 60
+    row.session_data = store.encode(data)
+    row.save()
+"""
+
+
+def test_an_idle_session_ends_and_polling_does_not_keep_it(
+    own_server: FarcopyServer, client: httpx.Client, account: str
+) -> None:
+    sign_in(client, account)
+    own_server.run_python(_AGE_SESSIONS, "20", "last_used_at")
+    assert client.get(STATUS).status_code == 200  # the page polls this: it does not count
+    own_server.run_python(_AGE_SESSIONS, "11", "last_used_at")
+    assert client.get(STATUS).status_code == 401
+
+
+def test_a_session_in_use_goes_on_but_not_beyond_twelve_hours(
+    own_server: FarcopyServer, client: httpx.Client, account: str
+) -> None:
+    sign_in(client, account)
+    own_server.run_python(_AGE_SESSIONS, "20", "last_used_at")
+    assert client.get(ME).status_code == 200
+    own_server.run_python(_AGE_SESSIONS, "20", "last_used_at")
+    assert client.get(ME).status_code == 200
+    own_server.run_python(_AGE_SESSIONS, "721", "signed_in_at")
+    assert client.get(ME).status_code == 401
+
+
+def test_the_auth_log_tells_of_each_event_with_name_and_address(
+    own_server: FarcopyServer, client: httpx.Client, account: str
+) -> None:
+    attempt(client, account, "CANARY-wrong-password")
+    sign_in(client, account)
+    client.post("/api/auth/logout.php")
+    log = own_server.log_text("auth.log")
+    mine = [line for line in log.splitlines() if f'"{account}"' in line]
+    for event in ("login.failed", "login.succeeded", "logout"):
+        assert any(f'"{event}"' in line and "127.0.0.1" in line for line in mine), event
+    assert "CANARY" not in log
+    assert PASSWORD not in log
+
+
+def test_over_https_the_cookie_is_secure_and_for_a_viewer_elsewhere_none(
+    start_server: ServerFactory,
+) -> None:
+    secure = start_server(
+        verb="web", FARCOPY_PUBLIC_URL="https://archive.hospital.example",
+        CORS_ALLOWED_ORIGINS="https://viewer.elsewhere.example",
+        FARCOPY_SESSION_COOKIE="FARCOPY_SESSION",
+    )
+    with secure.client() as client:
+        answer = client.post(
+            LOGIN, json={"username": "boss", "password": PASSWORD},
+            headers={"Origin": "https://archive.hospital.example"},
+        )
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.strip().startswith("FARCOPY_SESSION=")
+    assert "Secure" in cookie
+    assert "SameSite=None" in cookie

@@ -1,0 +1,135 @@
+"""`place`: every destination in turn. Also: no test leaves a thread of ours behind."""
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.contract.places import FakePlace, Place, PyFtpPlace, RealPlace
+from tests.contract.rig import Rig
+from tests.parts.fixtures import FtpServerFactory, make_ftp_place
+from tests.parts.ftp_servers import KINDS, FtpServer, Kind
+
+REAL = [(kind, tls) for kind in KINDS for tls in (False, True)]
+KINDS_OF_PLACE = [
+    "fake", "pyftpdlib", "pyftpdlib-tls", *(f"{k}-tls" if tls else k for k, tls in REAL)
+]
+
+
+@pytest.fixture(scope="session")
+def _real_servers() -> dict[str, FtpServer]:
+    return {}
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return tmp_path / "ca.pem"
+
+
+@pytest.fixture
+def certificate(authority: trustme.CA, tmp_path: Path) -> Path:
+    issued = authority.issue_cert("localhost", "127.0.0.1")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    return tmp_path / "server.pem"
+
+
+@pytest.fixture
+def pyftp_place(tmp_path: Path) -> Iterator[PyFtpPlace]:
+    (tmp_path / "ftp").mkdir()
+    place = PyFtpPlace(tmp_path / "ftp")
+    yield place
+    place.server.stop()
+
+
+def _real_place(
+    name: str, start: FtpServerFactory, servers: dict[str, FtpServer]
+) -> Iterator[RealPlace]:
+    kind: Kind = next(kind for kind in KINDS if name.startswith(kind))
+    server = servers.get(name)
+    if server is None:
+        is_tls = name.endswith("-tls")
+        server = servers[name] = start(kind, require_tls=is_tls)
+    elif not server.is_alive():
+        server.restart()
+    place = make_ftp_place(server)
+    yield RealPlace(place)
+    shutil.rmtree(place.root, ignore_errors=True)
+
+
+@pytest.fixture(params=KINDS)
+def real_place(
+    request: pytest.FixtureRequest,
+    ftp_server_factory: FtpServerFactory,
+    _real_servers: dict[str, FtpServer],
+) -> Iterator[RealPlace]:
+    """The three real servers, plain."""
+    yield from _real_place(request.param, ftp_server_factory, _real_servers)
+
+
+@pytest.fixture(params=[f"{kind}-tls" for kind in KINDS])
+def real_tls_place(
+    request: pytest.FixtureRequest,
+    ftp_server_factory: FtpServerFactory,
+    _real_servers: dict[str, FtpServer],
+) -> Iterator[RealPlace]:
+    """The three real servers, TLS required; vsftpd and ProFTPD also want session reuse."""
+    yield from _real_place(request.param, ftp_server_factory, _real_servers)
+
+
+@pytest.fixture(params=KINDS_OF_PLACE)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    name: str = request.param
+    if name == "fake":
+        yield FakePlace()
+        return
+    if name.startswith("pyftpdlib"):
+        if name.endswith("-tls"):
+            pytest.importorskip("OpenSSL", reason="pyftpdlib speaks TLS only with PyOpenSSL")
+        (tmp_path / "ftp").mkdir()
+        files = [
+            request.getfixturevalue(wanted) if name.endswith("-tls") else None
+            for wanted in ("certificate", "ca_file")
+        ]
+        pyftp_place = PyFtpPlace(tmp_path / "ftp", certificate=files[0], ca_file=files[1])
+        yield pyftp_place
+        pyftp_place.server.stop()
+        return
+    yield from _real_place(
+        name,
+        request.getfixturevalue("ftp_server_factory"),
+        request.getfixturevalue("_real_servers"),
+    )
+
+
+@pytest.fixture
+def rig(pyftp_place: PyFtpPlace) -> Iterator[Rig]:
+    with ExitStack() as ends:
+        yield Rig(pyftp_place, ends)
+
+
+@pytest.fixture
+def real_rig(real_place: RealPlace) -> Iterator[Rig]:
+    with ExitStack() as ends:
+        yield Rig(real_place, ends)
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_stays() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    end_s = time.monotonic() + 5
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < end_s:
+        for thread in left:
+            thread.join(0.1)
+    assert not left

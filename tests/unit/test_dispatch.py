@@ -1,0 +1,166 @@
+"""The thread dispatcher with workers that only count: no socket, no database."""
+
+import threading
+from collections.abc import Callable
+
+from farcopy.core.errors import TooManyConnections
+from farcopy.service.dispatch.threads import WAITING_A_WORKER, ThreadDispatcher
+from farcopy.service.stop import StopSignal
+
+
+class CountingWorker:
+    """Notes what it did; `during` runs inside each batch."""
+
+    def __init__(self, during: Callable[[int], None] = lambda _batch: None) -> None:
+        self.done: list[int] = []
+        self.aborted = threading.Event()
+        self.is_closed = False
+        self._during = during
+
+    def execute(self, batch_id: int) -> None:
+        self._during(batch_id)
+        self.done.append(batch_id)
+
+    def abort(self) -> None:
+        self.aborted.set()
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def dispatcher(size: int, stop: StopSignal | None = None) -> tuple[
+    ThreadDispatcher, list[BaseException]
+]:
+    crashes: list[BaseException] = []
+    return ThreadDispatcher(size, stop or StopSignal(), crashes.append), crashes
+
+
+def test_every_batch_is_executed_once_and_no_thread_is_left() -> None:
+    workers: list[CountingWorker] = []
+
+    def make() -> CountingWorker:
+        workers.append(CountingWorker())
+        return workers[-1]
+
+    before = threading.active_count()
+    work, crashes = dispatcher(4)
+    work.start(make)
+    for batch in range(200):
+        work.submit(batch)
+    work.drain()
+    work.stop()
+    assert sorted(b for w in workers for b in w.done) == list(range(200))
+    assert all(w.is_closed for w in workers)
+    assert threading.active_count() == before
+    assert not crashes
+
+
+def test_one_batch_starts_one_worker() -> None:
+    made: list[CountingWorker] = []
+
+    def make() -> CountingWorker:
+        made.append(CountingWorker())
+        return made[-1]
+
+    work, _ = dispatcher(8)
+    work.start(make)
+    work.submit(1)
+    work.drain()
+    work.stop()
+    assert len(made) == 1
+
+
+def test_submit_waits_while_enough_batches_wait() -> None:
+    go_on = threading.Event()
+    work, _ = dispatcher(1)
+    work.start(lambda: CountingWorker(lambda _batch: go_on.wait(10) and None))
+    submitted: list[int] = []
+
+    def submit_many() -> None:
+        for batch in range(20):
+            work.submit(batch)
+            submitted.append(batch)
+
+    thread = threading.Thread(target=submit_many)
+    thread.start()
+    thread.join(0.5)
+    waiting = len(submitted)
+    assert 1 <= waiting <= WAITING_A_WORKER + 1
+    go_on.set()
+    thread.join(10)
+    work.drain()
+    work.stop()
+    assert len(submitted) == 20
+
+
+def test_a_worker_too_many_gives_its_batch_back_to_the_others() -> None:
+    lock = threading.Lock()
+    refused: list[int] = []
+    workers: list[CountingWorker] = []
+    both_in = threading.Barrier(2, timeout=10)
+    is_first_round = [True, True]
+
+    def during(batch: int) -> None:
+        with lock:
+            is_first = bool(is_first_round)
+            mine = is_first_round.pop() if is_first else False
+            should_refuse = is_first and not is_first_round
+        if mine:
+            both_in.wait()
+        if should_refuse:
+            refused.append(batch)
+            raise TooManyConnections
+
+    def make() -> CountingWorker:
+        worker = CountingWorker(during)
+        workers.append(worker)
+        return worker
+
+    work, crashes = dispatcher(2)
+    work.start(make)
+    for batch in range(10):
+        work.submit(batch)
+    work.drain()
+    work.stop()
+    assert len(refused) == 1
+    assert sorted(b for w in workers for b in w.done) == list(range(10))
+    assert not crashes
+
+
+def test_a_stop_turned_hard_aborts_the_worker_in_hand() -> None:
+    stop = StopSignal()
+    worker = CountingWorker()
+    worker._during = lambda _batch: worker.aborted.wait(10) and None
+    work, _ = dispatcher(1, stop)
+    work.start(lambda: worker)
+    work.submit(1)
+    stop.request(grace_s=0.0)
+    work.drain()
+    work.stop()
+    assert worker.aborted.is_set()
+
+
+def test_a_crash_of_a_worker_is_told_and_does_not_hang_the_run() -> None:
+    def during(_batch: int) -> None:
+        raise RuntimeError("boom")
+
+    work, crashes = dispatcher(2)
+    work.start(lambda: CountingWorker(during))
+    for batch in range(20):
+        work.submit(batch)
+    work.drain()
+    work.stop()
+    assert any(isinstance(crash, RuntimeError) for crash in crashes)
+
+
+def test_a_stop_is_soft_first_and_hard_after_its_grace() -> None:
+    stop = StopSignal()
+    child = StopSignal(stop)
+    assert not child.wait(0.0)
+    stop.request(grace_s=60.0)
+    assert child.is_set()
+    assert not child.is_hard()
+    assert not child.is_own()
+    child.request(grace_s=0.0)
+    assert child.is_hard()
+    assert not stop.is_hard()
