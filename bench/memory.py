@@ -21,7 +21,8 @@ import logging, sys
 from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import FTPHandler
 from pyftpdlib.servers import FTPServer
-logging.getLogger("pyftpdlib").setLevel(logging.ERROR)
+logging.getLogger("pyftpdlib").addHandler(logging.NullHandler())
+logging.getLogger("pyftpdlib").propagate = False
 FTPHandler.authorizer = DummyAuthorizer()
 FTPHandler.authorizer.add_user("u", "p", sys.argv[1], perm="elradfmwMT")
 server = FTPServer(("127.0.0.1", 0), FTPHandler)

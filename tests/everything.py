@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     failed = [name for name, command in CHECKS.items() if not _step(name, command)]
     where = ["tests/unit", "tests/architecture", "tests/docs"] if is_quick else ["tests"]
     # Two workers: the tests wait for servers more than they compute.
-    tests = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", *where]
+    tests = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *where]
     if not _step("tests", tests + pytest_arguments):
         failed.append("tests")
     print(f"FAILED: {', '.join(failed)}" if failed else "everything passed")

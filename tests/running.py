@@ -369,7 +369,8 @@ logging.getLogger("pyftpdlib").setLevel(logging.CRITICAL)
 class SlowFtpServer:
     """pyftpdlib on a thread, taking uploads at a set rate. `root` is "/" for the user.
 
-    bytes_per_s: of each connection; 0 is no limit, and may be set while it serves.
+    bytes_per_s: of each upload, by whole seconds: what fits in the first goes at once.
+    0 is no limit.
     """
 
     host, user, password = "127.0.0.1", "farcopy", "far-secret"
@@ -380,9 +381,8 @@ class SlowFtpServer:
         authorizer = DummyAuthorizer()
         authorizer.add_user(self.user, self.password, str(root), perm="elradfmwMT")
         # A small buffer: pyftpdlib sleeps for whole buffers, and a rate below one is jerky.
-        self._data = type(
-            "SlowData", (ThrottledDTPHandler,), {"read_limit": bytes_per_s, "ac_in_buffer_size": 4096}
-        )
+        limits = {"read_limit": bytes_per_s, "ac_in_buffer_size": 4096}
+        self._data = type("SlowData", (ThrottledDTPHandler,), limits)
         handler = type(
             "SlowHandler", (FTPHandler,), {"authorizer": authorizer, "dtp_handler": self._data}
         )

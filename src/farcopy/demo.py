@@ -80,7 +80,7 @@ def _demonstrate(
     if once:
         return
     password = users.generate_password()
-    users.add("admin", "admin", password, must_change=True)
+    users.add("admin", "admin", password)
     click.echo(f"5. The service stays up. Sign in as admin with {password} (Ctrl-C ends it).")
     serve_until_stopped("127.0.0.1", port, work=background_service(environment))
 

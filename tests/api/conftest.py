@@ -24,9 +24,11 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerFac
     """Start further servers, each in a fresh home; they end with the module."""
     started: list[FarcopyServer] = []
 
-    def start(*, verb: str = "serve", **environment: str) -> FarcopyServer:
+    def start(
+        *, verb: str = "serve", arguments: tuple[str, ...] = (), **environment: str
+    ) -> FarcopyServer:
         home = tmp_path_factory.mktemp("own") / "home"
-        started.append(FarcopyServer(home, verb=verb, **environment))
+        started.append(FarcopyServer(home, verb=verb, arguments=arguments, **environment))
         return started[-1]
 
     yield start

@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -11,7 +12,7 @@ import tempfile
 import threading
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
@@ -36,7 +37,12 @@ for name, role, password in json.loads(sys.argv[1]):
 class FarcopyServer:
     """A running server. `boss` is an admin; every account has PASSWORD."""
 
-    def __init__(self, home: Path, *, verb: str = "serve", **environment: str) -> None:
+    _template: ClassVar[Path | None] = None
+
+    def __init__(
+        self, home: Path, *, verb: str = "serve", arguments: tuple[str, ...] = (),
+        **environment: str,
+    ) -> None:
         self.home = home
         # An answer must not depend on what the developer has set.
         inherited = {
@@ -54,16 +60,26 @@ class FarcopyServer:
             **environment,
         }
         self._sessions: dict[str, str] = {}
-        self.run_python(
-            _ADD_ACCOUNTS,
-            json.dumps([(name, role, PASSWORD) for name, role in ACCOUNTS.items()]),
-        )
+        self._prepare_home()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed by stop
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _FARCOPY, verb, "--host", "127.0.0.1", "--port", "0"],
+            [sys.executable, "-c", _FARCOPY, verb, "--host", "127.0.0.1", "--port", "0",
+             *arguments],
             env=self.environment, stdout=subprocess.PIPE, stderr=self._log, text=True,
         )
         self.url = self._read_url()
+
+    def _prepare_home(self) -> None:
+        """Accounts take a process and four password hashes: made once, then copied."""
+        template = FarcopyServer._template
+        if template is not None and "DATABASE_URL" not in self.environment:
+            shutil.copytree(template, self.home)
+            return
+        accounts = [(name, role, PASSWORD) for name, role in ACCOUNTS.items()]
+        self.run_python(_ADD_ACCOUNTS, json.dumps(accounts))
+        if "DATABASE_URL" not in self.environment:
+            FarcopyServer._template = self.home.with_name("template")
+            shutil.copytree(self.home, FarcopyServer._template)
 
     def _read_url(self) -> str:
         assert self._process.stdout is not None

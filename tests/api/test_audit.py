@@ -8,7 +8,6 @@ import pytest
 from tests.api.conftest import ServerFactory
 from tests.api.farcopy_server import PASSWORD, FarcopyServer
 
-pytestmark = pytest.mark.xdist_group("api-shared")
 CONFIGURE = "/api/sync/configure-sync.php"
 CANARY = "CANARY-9f3a"
 
@@ -118,7 +117,6 @@ def test_no_password_is_in_the_trail_the_logs_or_an_answer(
     assert server.session_of("boss") not in trail + logs
 
 
-@pytest.mark.xdist_group("api-own")
 def test_a_trail_that_cannot_be_written_is_logged_and_breaks_no_answer(
     start_server: ServerFactory,
 ) -> None:

@@ -5,17 +5,14 @@ import json
 import httpx
 import pytest
 
-from farcopy.core.config import FIELDS
+from farcopy.core.config import FIELDS, Field
 from tests.api.farcopy_server import FarcopyServer
 
-pytestmark = [pytest.mark.xdist_group("api-shared"), pytest.mark.usefixtures("fresh_settings")]
+pytestmark = pytest.mark.usefixtures("fresh_settings")
 CONFIGURE = "/api/sync/configure-sync.php"
 FTP: dict[str, object] = {
     "ftp_host": "ftp.example.org", "ftp_username": "u", "ftp_password": "s3cret",
 }
-INTEGERS = [field.name for field in FIELDS if field.type == "integer"]
-BOOLEANS = [field.name for field in FIELDS if field.type == "boolean"]
-STRINGS = [field.name for field in FIELDS if field.type == "string"]
 UNSETTABLE = [field.name for field in FIELDS if field.type == "string" and field.is_nullable]
 
 
@@ -26,12 +23,17 @@ def stored(admin: httpx.Client) -> dict[str, object]:
     return configuration
 
 
+def post_ascii(admin: httpx.Client, changes: dict[str, object]) -> httpx.Response:
+    """httpx's own encoder cannot write half a surrogate pair; as \\ud800 it is plain JSON."""
+    return admin.post(
+        CONFIGURE, content=json.dumps(changes), headers={"Content-Type": "application/json"}
+    )
+
+
 def refused(admin: httpx.Client, changes: dict[str, object]) -> dict[str, str]:
     """The bad fields of a refusal that stored nothing."""
     before = stored(admin)
-    answer = admin.post(
-        CONFIGURE, content=json.dumps(changes), headers={"Content-Type": "application/json"}
-    )
+    answer = post_ascii(admin, changes)
     assert answer.status_code == 400, answer.text
     envelope = answer.json()
     assert envelope["success"] is False
@@ -88,28 +90,24 @@ def test_an_unset_string_reads_as_null_and_null_unsets_it(admin: httpx.Client, n
     assert accepted(admin, {name: ""})[name] is None
 
 
-@pytest.mark.parametrize("name", INTEGERS)
-@pytest.mark.parametrize("value", [True, False, "21", 21.0, 21.5, None, [], {}, 0, -1, 10**12, ""])
-def test_integers_are_json_integers_within_bounds(
-    admin: httpx.Client, name: str, value: object
+BAD_VALUES: dict[str, list[object]] = {
+    "integer": [True, False, "21", 21.0, 21.5, None, [], {}, 0, -1, 10**12, ""],
+    "boolean": [0, 1, "true", None, "", []],
+    "string": [1, True, [], {}, "a\x00b", "a\nb", "a\x7fb", "\ud800", "x" * 5000],
+}
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+def test_values_of_another_type_or_out_of_bounds_are_refused(
+    admin: httpx.Client, field: Field
 ) -> None:
-    assert set(refused(admin, {name: value})) == {name}
-
-
-@pytest.mark.parametrize("name", BOOLEANS)
-@pytest.mark.parametrize("value", [0, 1, "true", None, "", []])
-def test_booleans_are_json_booleans(admin: httpx.Client, name: str, value: object) -> None:
-    assert name in refused(admin, {name: value})
-
-
-@pytest.mark.parametrize("name", STRINGS)
-@pytest.mark.parametrize(
-    "value", [1, True, [], {}, "a\x00b", "a\nb", "a\x7fb", "\ud800", "x" * 5000]
-)
-def test_strings_are_strings_without_control_characters(
-    admin: httpx.Client, name: str, value: object
-) -> None:
-    assert name in refused(admin, {name: value})
+    before = stored(admin)
+    for value in BAD_VALUES[field.type]:
+        answer = post_ascii(admin, {field.name: value})
+        assert answer.status_code == 400, repr(value)
+        assert field.name in answer.json()["fields"], repr(value)
+        assert field.name in answer.json()["error"], repr(value)
+    assert stored(admin) == before
 
 
 def test_all_bad_fields_are_named_and_none_is_stored(admin: httpx.Client) -> None:

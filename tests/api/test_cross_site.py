@@ -5,7 +5,6 @@ import pytest
 
 from tests.api.farcopy_server import LISTED_ORIGIN, FarcopyServer
 
-pytestmark = pytest.mark.xdist_group("api-shared")
 DISABLE = "/api/sync/disable-auto.php"
 STATUS = "/api/sync/status.php"
 CORS = "access-control-"

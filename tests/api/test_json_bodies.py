@@ -3,7 +3,6 @@
 import httpx
 import pytest
 
-pytestmark = pytest.mark.xdist_group("api-shared")
 CONFIGURE = "/api/sync/configure-sync.php"
 JSON = {"Content-Type": "application/json"}
 NO_FIELDS = [

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,6 @@ from tests.contract.pyftp import PASSWORD as FTP_PASSWORD
 from tests.contract.pyftp import USER as FTP_USER
 from tests.contract.pyftp import PyFtpServer
 
-pytestmark = pytest.mark.xdist_group("api-own")
 CONFIGURE = "/api/sync/configure-sync.php"
 SYNC_NOW = "/api/sync/sync-now.php"
 STATUS = "/api/sync/status.php"
@@ -190,6 +190,25 @@ def test_a_second_run_is_a_conflict_and_a_running_one_is_shown(
         ftp.thaw()
         waiting.join(WITHIN_S)
     assert answers[0].json()["data"]["run_id"] == run["run_id"]
+
+
+def test_of_many_starts_at_once_one_makes_a_run(
+    boss: httpx.Client, own_server: FarcopyServer, sources: Path, ftp: PyFtpServer
+) -> None:
+    before = boss.get(STATUS).json()["data"]["statistics"]["total_syncs"]
+    ftp.freeze()
+    with ThreadPoolExecutor(12) as pool:
+        asked = [pool.submit(ask_to_start, own_server) for _ in range(12)]
+        statuses = sorted(future.result() for future in asked)
+    ftp.thaw()
+    assert statuses == [202] + [409] * 11
+    until_idle(boss)
+    assert boss.get(STATUS).json()["data"]["statistics"]["total_syncs"] == before + 1
+
+
+def ask_to_start(server: FarcopyServer) -> int:
+    with server.signed_in() as client:
+        return client.post(SYNC_NOW, headers={"Prefer": "respond-async"}).status_code
 
 
 def test_who_prefers_not_to_wait_gets_the_run_at_once(

@@ -16,7 +16,6 @@ from farcopy.core.config import FIELDS
 from farcopy.web.routes import ROUTES
 from tests.api.farcopy_server import PASSWORD
 
-pytestmark = pytest.mark.xdist_group("api-shared")
 COPY = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
 
 

@@ -8,9 +8,8 @@ import httpx
 import pytest
 
 from farcopy import __version__
-from tests.api.farcopy_server import FarcopyServer
-
-pytestmark = pytest.mark.xdist_group("api-shared")
+from tests.api.conftest import ServerFactory
+from tests.api.farcopy_server import PASSWORD, FarcopyServer
 
 
 def test_the_page_is_served_with_a_policy_that_forbids_inline_code(
@@ -110,3 +109,39 @@ def test_a_setting_of_the_site_that_makes_no_sense_ends_the_start(
     )
     assert done.returncode != 0
     assert f"{name}: {value!r}" in done.stderr
+
+
+FORWARDED = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
+
+
+def test_forwarded_headers_of_anybody_are_ignored(
+    server: FarcopyServer, anonymous: httpx.Client
+) -> None:
+    anonymous.get("/api/sync/status.php", headers=FORWARDED)
+    assert server.last_audit()["ip_address"] == "127.0.0.1"
+
+
+def test_forwarded_headers_of_the_trusted_proxy_count(start_server: ServerFactory) -> None:
+    behind_proxy = start_server(verb="web", arguments=("--trusted-proxy", "127.0.0.1"))
+    with behind_proxy.client() as client:
+        answer = client.post(
+            "/api/auth/login.php", json={"username": "boss", "password": PASSWORD},
+            headers={**FORWARDED, "Host": "localhost", "Origin": "https://localhost"},
+        )
+        assert answer.status_code == 200, answer.text
+        assert "Secure" in answer.headers["Set-Cookie"]
+        assert behind_proxy.last_audit()["ip_address"] == "192.0.2.7"
+        # What is no address goes nowhere: PostgreSQL would refuse it in a column of its own.
+        client.get("/api/auth/me.php", headers={"X-Forwarded-For": "unknown"})
+        assert behind_proxy.last_audit()["ip_address"] == ""
+
+
+def test_a_server_that_is_asked_to_end_does_so_though_a_connection_is_open(
+    start_server: ServerFactory,
+) -> None:
+    ending = start_server(verb="web")
+    with ending.client() as client:
+        assert client.get("/healthz").status_code == 200
+        assert ending.stop() == 0
+        with pytest.raises(httpx.TransportError):
+            client.get("/healthz")

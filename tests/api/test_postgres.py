@@ -1,13 +1,11 @@
 """The same site on PostgreSQL, which refuses what SQLite lets pass: NUL, bad addresses."""
 
 import httpx
-import pytest
 
 from tests.api.conftest import ServerFactory
 from tests.api.farcopy_server import COOKIE
 from tests.parts.postgres import PostgresServer
 
-pytestmark = pytest.mark.xdist_group("api-own")
 HOSTILE = "a\x00b"
 
 

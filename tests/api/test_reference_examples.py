@@ -9,7 +9,6 @@ import pytest
 from tests.api.farcopy_server import FarcopyServer
 
 pytestmark = [
-    pytest.mark.xdist_group("api-shared"),
     pytest.mark.usefixtures("fresh_settings"),
     pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed"),
     pytest.mark.skipif(shutil.which("sh") is None, reason="the examples are for a POSIX shell"),

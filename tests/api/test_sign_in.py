@@ -8,7 +8,6 @@ import pytest
 from tests.api.conftest import ServerFactory
 from tests.api.farcopy_server import COOKIE, PASSWORD, FarcopyServer, sign_in
 
-pytestmark = pytest.mark.xdist_group("api-own")
 LOGIN = "/api/auth/login.php"
 ME = "/api/auth/me.php"
 STATUS = "/api/sync/status.php"

@@ -44,8 +44,6 @@ from farcopy.store.ledger import DatabaseLedger  # noqa: E402
 from farcopy.store.models import Replica  # noqa: E402
 from tests.contract.fakes import FakeRemote, FakeServer  # noqa: E402
 
-pytestmark = pytest.mark.xdist_group("ledger")
-
 
 class Clock:
     """Wall time that tests move; monotonic time is the real one."""

@@ -11,13 +11,16 @@ from farcopy.core.errors import (
     RemoteReadOnly,
     UploadRefused,
 )
+from farcopy.ftp.remote import FtpRemote
+from farcopy.ftp.settings import SessionSettings
 from tests.contract.fakes import errors, make_upload
 from tests.contract.hostile import (
     Replace,
     at,
 )
-from tests.contract.places import FOLDER, RealPlace
+from tests.contract.places import FOLDER, HOME_ID, RealPlace
 from tests.contract.rig import Rig
+from tests.parts.fixtures import FtpServerFactory
 
 
 @pytest.mark.parametrize(
@@ -56,6 +59,23 @@ def test_a_full_remote_stops_the_run_and_its_part_is_removed(rig: Rig, reply: by
         list(remote.store([make_upload(1, b"content")]))
     assert rig.place.finals() == set()
     assert rig.place.temporaries() == set()
+
+
+def test_a_quota_that_is_used_up_stops_the_run(ftp_server_factory: FtpServerFactory) -> None:
+    server = ftp_server_factory("pure-ftpd", options=["-n 1000:2"])  # 2 MB
+    settings = SessionSettings(
+        host=server.host, port=server.port, user=server.user, password=server.password
+    )
+    remote = FtpRemote(settings, HOME_ID)
+    remote.open()
+    remote.prepare()
+    results = remote.store([make_upload(1, b"x"), make_upload(2, bytes(8_000_000), "orthanc/2")])
+    assert next(results).error is None
+    with pytest.raises(RemoteFull) as raised:
+        next(results)
+    assert str(raised.value.__cause__).startswith("552")  # not the broken data connection
+    assert remote.temporaries() == ()
+    remote.close()
 
 
 def test_a_name_with_a_second_command_in_it_is_refused_here(real_rig: Rig) -> None:

@@ -28,8 +28,6 @@ from farcopy.store.models import Replica, SyncConfiguration, SyncHistory, Transf
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MD5 = "5d41402abc4b2a76b9719d911017c592"
 
-pytestmark = pytest.mark.xdist_group("ledger")
-
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:

@@ -4,9 +4,8 @@ import contextlib
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +37,12 @@ from tests.running import (
 )
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
-MIB = 1024 * 1024
-# One kilobyte a second in each server's own words; a file of LARGE takes two seconds.
-SLOW_BYTES_PER_S = 400_000
-LARGE = 800_000
+# A rate for each connection in each server's own words; LARGE takes one to two seconds.
+LARGE = 1_000_000
 SLOW: dict[Kind, list[str]] = {
-    "vsftpd": [f"local_max_rate={SLOW_BYTES_PER_S}"],
-    "proftpd": [f"TransferRate STOR {SLOW_BYTES_PER_S // 1024}"],
-    "pure-ftpd": [f"-T {SLOW_BYTES_PER_S // 1024}:{SLOW_BYTES_PER_S // 1024}"],
+    "vsftpd": ["local_max_rate=600000"],
+    "proftpd": ["TransferRate STOR 600"],
+    "pure-ftpd": ["-T 1000:1000"],  # it also holds each file back for a quarter of a second
 }
 
 
@@ -57,7 +54,6 @@ class Site:
     hospital: Path
     home: Path
     place: FtpPlace
-    settings: dict[str, object] = field(default_factory=dict)
 
     def configure(self, **settings: object) -> None:
         configure(
@@ -100,7 +96,7 @@ def make_site(tmp_path: Path, place: FtpPlace) -> Site:
             "top": b"top",
             "empty": b"",
             "reports/2026/jan/report 1.txt": b"one",
-            "reports/2026/Ärzte/Übersicht.txt": "zwei".encode(),
+            "reports/2026/Ärzte/Übersicht.txt": b"zwei",
             "-a": b"looks like an option",
             "[1] #x.dcm": b"looks like a pattern",
         },
@@ -177,20 +173,23 @@ def test_a_file_rewritten_with_its_old_size_and_time_is_at_least_sent_when_touch
 # --- what goes wrong at the server ---
 
 
-def test_a_wrong_password_is_tried_once_and_named(tmp_path: Path, real_ftp_server: FtpPlace
-                                                  ) -> None:
+def test_a_wrong_password_is_tried_once_and_named(
+    tmp_path: Path, real_ftp_server: FtpPlace
+) -> None:
     site = make_site(tmp_path, real_ftp_server)
-    site.configure(ftp_password="wrong")
     with relay(site.place) as between:
-        configure(site.home, between, site.place.ftp_path, ftp_password="wrong")
+        configure(
+            site.home, between, site.place.ftp_path,
+            orthanc_storage_path=site.orthanc, ftp_password="wrong",
+        )
 
         answer = site.sync()
 
     assert (answer["exit"], answer["status"], answer["files_synced"]) == (1, "failed", 0)
     assert codes(site) == ["login_refused"]
     assert "the FTP server refused the login" in answer["errors"][0]
+    # Hosts ban an address after a handful of these: 26 files, 8 connections, one attempt.
     assert between.commands.count("PASS") == 1
-    assert between.connections == 1
     assert site.arrived() == {}
 
 
@@ -266,7 +265,7 @@ def test_a_full_remote_ends_the_run_with_nothing_half_and_goes_on_when_there_is_
     answer = site.sync()
 
     assert answer["exit"] in (1, 3)
-    assert codes(site) == ["remote_full"], (answer, rows(site.home, "SELECT error_code, error_message FROM sync_history"), rows(site.home, "SELECT outcome, reason, count(*) FROM transfers GROUP BY 1,2"), sorted(site.arrived()))
+    assert codes(site) == ["remote_full"], answer
     assert "the remote is full" in answer["errors"][0]
     there = site.arrived()
     assert {name: expected[name] for name in there} == there
@@ -289,11 +288,10 @@ def test_a_server_killed_in_mid_run_leaves_nothing_half_and_the_next_run_complet
             wait_until(lambda: is_in_the_middle(site))
             site.place.server.kill()
             farcopy.wait()
-        there = set(site.arrived())
-        assert rows(site.home, "SELECT status, error_code FROM sync_history") == [
-            ("partial" if recorded(site) else "failed", "connect_failed")
-        ]
-        assert recorded(site) <= there < set(site.expected())
+        held = recorded(site)
+        assert held <= set(site.arrived()) < set(site.expected())
+        assert runs(site.home) == [("manual", "partial", len(held))]
+        assert codes(site) == ["connect_failed"]
 
         site.place.server.restart()
         answer = site.sync()
@@ -301,7 +299,7 @@ def test_a_server_killed_in_mid_run_leaves_nothing_half_and_the_next_run_complet
     assert watch.wrong == []
     assert (answer["exit"], answer["status"]) == (0, "success")
     assert site.arrived() == site.expected()
-    assert not recorded(site) & set(site.sent(answer)) - set(site.sent(answer))
+    assert not held & set(site.sent(answer))  # what was recorded is not sent again
     site.place.server.stop()
 
 
@@ -331,15 +329,16 @@ def test_farcopy_killed_in_mid_run_leaves_nothing_half_and_the_next_run_complete
 
 
 def slow_site(tmp_path: Path, place: FtpPlace) -> Site:
-    """Small files, gone in no time, and two that take seconds."""
-    site = make_site(tmp_path, place)
-    write_tree(site.orthanc, {f"ff/ff/{n}": pattern(LARGE, n) for n in range(2)})
+    """Small files, gone in no time, and a large one in a batch of its own."""
+    site = Site(tmp_path / "orthanc", tmp_path / "hospital", tmp_path / "home", place)
+    write_tree(site.orthanc, {f"{n:02x}/ab/{n:04}": pattern(2000 + n, n) for n in range(16)})
+    write_tree(site.hospital, {"large": pattern(LARGE, "large")})
     site.configure(ftp_connections=3)
     return site
 
 
 def is_in_the_middle(site: Site) -> bool:
-    """Some files are recorded as stored, and a large one is on the line."""
+    """Some files are recorded as stored, and the large one is on the line."""
     if not (site.home / "farcopy.sqlite3").exists() or len(recorded(site)) < 3:
         return False
     with contextlib.suppress(FileNotFoundError):
@@ -466,8 +465,8 @@ def test_a_file_that_vanished_keeps_its_remote_copy_and_is_no_failure(one_site: 
 def test_a_file_that_vanishes_in_mid_run_is_no_failure(tmp_path: Path) -> None:
     data, home, remote = tmp_path / "data", tmp_path / "home", tmp_path / "remote"
     # One connection and files in the order of their names: b's turn comes after a's.
-    write_tree(data, {"a": pattern(300_000, "a"), "b": b"b", "c": b"c"})
-    with slow_ftp_server(remote, 300_000) as server:
+    write_tree(data, {"a": pattern(200_000, "a"), "b": b"b", "c": b"c"})
+    with slow_ftp_server(remote, 100_000) as server:
         configure(home, server, hospital_data_path=data, ftp_connections=1)
         with running(home, "sync", "--json") as farcopy:
             wait_until(lambda: temporaries(remote))
@@ -482,17 +481,18 @@ def test_a_file_that_vanishes_in_mid_run_is_no_failure(tmp_path: Path) -> None:
 
 def test_a_file_that_grows_in_mid_upload_arrives_whole_in_the_end(tmp_path: Path) -> None:
     data, home, remote = tmp_path / "data", tmp_path / "home", tmp_path / "remote"
-    write_tree(data, {"a": pattern(300_000, "a")})
-    with slow_ftp_server(remote, 600_000) as server:
+    write_tree(data, {"a": pattern(200_000, "a")})
+    with slow_ftp_server(remote, 100_000) as server:
         configure(home, server, hospital_data_path=data)
         with running(home, "sync", "--json") as farcopy:
             wait_until(lambda: temporaries(remote))
             with (data / "a").open("ab") as file:
                 file.write(b"more")
+            server.set_rate(0)
             code = farcopy.wait()
 
     assert code == 0
-    assert arrived(remote) == {"hospital/a": pattern(300_000, "a") + b"more"}
+    assert arrived(remote) == {"hospital/a": pattern(200_000, "a") + b"more"}
     assert temporaries(remote) == []
 
 
@@ -537,28 +537,22 @@ def test_a_home_inside_a_source_is_never_sent(tmp_path: Path, _one_server: FtpPl
     assert arrived(place.root) == {"hospital/deep/file": b"file"}
 
 
-def test_another_home_on_the_same_folder_leaves_this_ones_temporaries_alone(
-    one_site: Site, tmp_path: Path
-) -> None:
+def test_another_homes_temporaries_on_the_same_folder_are_left_alone(one_site: Site) -> None:
     stranger = one_site.place.root / "farcopy-tmp-000000000000" / "new-1-1"
     stranger.parent.mkdir()
-    stranger.write_bytes(b"another home's, in hand right now")
-    one_site.sync_leaving = True  # type: ignore[attr-defined]
+    stranger.write_bytes(b"in the other home's hand right now")
 
     assert sync(one_site.home)["exit"] == 0
-    assert stranger.read_bytes()
+    assert temporaries(one_site.place.root) == ["farcopy-tmp-000000000000/new-1-1"]
 
 
-def test_a_run_of_nothing_new_asks_the_remote_nothing(one_site: Site) -> None:
-    one_site.sync()
+def test_a_run_of_nothing_new_opens_no_connection(one_site: Site) -> None:
     with relay(one_site.place) as between:
-        # The same account by another port would be another destination: stop the server instead.
-        assert between.connections == 0
-    one_site.place.server.stop()
-    try:
-        started = time.monotonic()
+        configure(one_site.home, between, one_site.place.ftp_path)
+        one_site.sync()
+        before = between.connections
+
         answer = one_site.sync()
-        assert (answer["exit"], answer["message"]) == (0, "No new files to sync")
-        assert time.monotonic() - started < 20
-    finally:
-        one_site.place.server.restart()
+
+    assert answer["message"] == "No new files to sync"
+    assert between.connections == before > 0

@@ -170,7 +170,8 @@ def test_without_a_stored_password_the_host_may_change() -> None:
 
 @pytest.mark.parametrize(("host", "label"), [
     ("ftp.godaddy.com", "godaddy"), ("ftps.a.b", "a"), ("sftp.x.org", "x"), ("www.x.org", "x"),
-    ("example.org", "example"), ("10.0.0.1", "10.0.0.1"), ("::1", "::1"), ("localhost", "localhost"),
+    ("example.org", "example"), ("10.0.0.1", "10.0.0.1"),
+    ("::1", "::1"), ("localhost", "localhost"),
     ("ftp", "ftp"),
 ])
 def test_the_destination_is_the_first_label_of_the_host(host: str, label: str) -> None:

@@ -59,7 +59,9 @@ def test_a_run_cut_off_is_resumed_at_once(end: RunEnd) -> None:
     assert next_run_due(120, LastAttempt(AGO, end), NOW) == NOW
 
 
-@pytest.mark.parametrize(("failures", "hours"), [(1, 1), (2, 2), (3, 4), (5, 16), (6, 24), (50, 24)])
+@pytest.mark.parametrize(("failures", "hours"), [
+    (1, 1), (2, 2), (3, 4), (5, 16), (6, 24), (50, 24),
+])
 def test_hard_errors_wait_an_hour_doubling_to_a_day(failures: int, hours: int) -> None:
     last = LastAttempt(AGO, RunEnd.FINISHED, failures)
     assert next_run_due(1, last, NOW) == AGO + timedelta(hours=hours)

@@ -69,9 +69,7 @@ def test_fifos_and_sockets_are_skipped_as_special(tmp_path: Path) -> None:
 
 @posix_only
 def test_names_that_are_no_text_keep_their_bytes(tmp_path: Path) -> None:
-    raw = os.path.join(os.fsencode(tmp_path), b"caf\xe9\n")
-    with open(raw, "wb") as file:  # noqa: PTH123
-        file.write(b"x")
+    (tmp_path / os.fsdecode(b"caf\xe9\n")).write_bytes(b"x")
     source = FolderSource("hospital", tmp_path)
     (found,) = files(source).values()
     assert found.name == "caf%E9%0A"

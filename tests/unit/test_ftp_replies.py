@@ -55,6 +55,8 @@ VERBS = [
         ("MKD", "452 Full", RemoteFull),
         ("MKD", "552 Full", RemoteFull),
         (DATA, "451 Failure writing to local file.", RemoteFull),
+        (DATA, "451-Error during write to file\n451 Transfer aborted", RemoteFull),
+        (DATA, "451 Transfer aborted. Input/output error", RemoteFull),
         (DATA, "426 No space left on device", RemoteFull),
         (DATA, "552-Quota exceeded\n552 4 of 4", RemoteFull),
         (DATA, "451 Try again", UploadRefused),

@@ -4,8 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from farcopy.core.model import ActionKind, DirectoryListing, LedgerEntry, Plan, Reason, SkippedName
-from farcopy.core.model import SourceFile
+from farcopy.core.model import (
+    ActionKind,
+    DirectoryListing,
+    LedgerEntry,
+    Plan,
+    Reason,
+    SkippedName,
+    SourceFile,
+)
 from farcopy.core.states import FileState
 from farcopy.planning.plan import plan
 

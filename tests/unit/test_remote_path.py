@@ -18,7 +18,9 @@ from farcopy.planning.remote_path import (
 NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1)
 
 
-@pytest.mark.parametrize("name", ["scan 1.dcm", "Ärztin.txt", "[a]*", "-rf", "~x", "100%.txt", "日本"])
+@pytest.mark.parametrize("name", [
+    "scan 1.dcm", "Ärztin.txt", "[a]*", "-rf", "~x", "100%.txt", "日本",
+])
 def test_ordinary_names_stay_as_they_are(name: str) -> None:
     assert encode_name(name) == name
 

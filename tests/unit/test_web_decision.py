@@ -92,6 +92,22 @@ def test_below_auth_any_account_learns_that_an_address_is_not_there() -> None:
     assert statuses == [401, 404, 404]
 
 
+def test_only_signing_in_is_open_and_only_ones_own_account_is_for_every_role() -> None:
+    by_access = {
+        access: {route.path for route in ROUTES.values() if route.access is access}
+        for access in Access
+    }
+    assert by_access[Access.OPEN] == {LOGIN}
+    assert by_access[Access.SIGNED_IN] == {
+        ME, "/api/auth/logout.php", "/api/auth/password.php",
+    }
+    assert by_access[Access.ADMIN] == {"/api/openapi.json"} | {
+        f"/api/sync/{name}.php"
+        for name in ("configure-sync", "get-config", "sync-now", "status", "test-connection",
+                     "enable-auto", "disable-auto")
+    }
+
+
 def test_signing_in_needs_no_session_but_everything_else() -> None:
     body = b'{"username": "a", "password": "b"}'
     assert isinstance(decided(path=LOGIN, caller=None, body=body), Passed)

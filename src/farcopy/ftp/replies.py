@@ -94,10 +94,11 @@ _DEMANDS_TLS = re.compile(
 _BAD_LOGIN = re.compile(r"attempt|password|incorrect|\bbanned\b", re.IGNORECASE)
 _TOO_MANY = re.compile(r"too many|maximum|limit|connections|sessions", re.IGNORECASE)
 _FULL = re.compile(
-    # "Failure writing to local file" is all vsftpd says of a full disk (451).
+    # All that servers say (451) of a full disk: vsftpd "Failure writing to local
+    # file", pure-ftpd "Error during write to file", ProFTPD "Input/output error".
     r"quota|no space|disk full|disk is full|insufficient (?:disk |storage )*space|storage full"
     r"|exceeded storage|not enough (?:disk |storage )*space|out of (?:disk )?space"
-    r"|failure writing to local file",
+    r"|failure writing to local file|error during write to file|input/output error",
     re.IGNORECASE,
 )
 

@@ -38,6 +38,6 @@ def set_up_logs(home: Path, keep_days: int) -> None:
         logger.setLevel(logging.INFO)
         if name:
             logger.propagate = False
-    # Their lines quote requests: paths of the caller's choice, at most a warning each.
+    # Their lines quote requests, the caller's own text; the gate logs its 5xx without it.
     for noisy in ("axes", "django.request", "django.security", "waitress.queue"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)

@@ -15,9 +15,10 @@ from farcopy.core.errors import FtpNotConfigured
 from farcopy.core.states import SyncType
 from farcopy.planning.schedule import next_sync_at
 from farcopy.store import configuration as stored
-from farcopy.store import history, lease
+from farcopy.store import history, lease, looks
 from farcopy.store.configuration import StoredConfiguration
 from farcopy.store.history import RunRecord, Statistics
+from farcopy.store.looks import LastLook
 
 HISTORY_LENGTH = 10
 """The reference: "Returns last 10 sync operations in history"."""
@@ -51,12 +52,15 @@ class CurrentSync:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
+    """Everything status.php tells. backlog: what monitoring's last look found waiting."""
+
     last_sync: RunRecord | None
     history: list[RunRecord]
     configuration: ConfigurationView
     next_sync_at: datetime | None
     statistics: Statistics
     current: CurrentSync | None
+    backlog: LastLook | None
     is_service_running: bool
 
 
@@ -100,6 +104,7 @@ def status() -> StatusView:
         ),
         statistics=history.statistics(),
         current=current_sync(),
+        backlog=looks.last(),
         is_service_running=lease.live_kind(now) == "service",
     )
 

@@ -12,6 +12,7 @@ from farcopy.service.runs import MIB, sync_now_data
 from farcopy.service.times import shown
 from farcopy.store.history import RunRecord
 from farcopy.store.history import Statistics as StoredStatistics
+from farcopy.store.looks import LastLook
 from farcopy.web import schemas, status_schemas
 
 GIB = 1024**3
@@ -60,6 +61,7 @@ def status_data(view: StatusView, now: datetime) -> status_schemas.StatusData:
             },
             "statistics": _statistics(view.statistics),
             "current_sync": None if view.current is None else _current(view.current),
+            "backlog": None if view.backlog is None else _backlog(view.backlog),
             "service_running": view.is_service_running,
             "warnings": list(view.configuration.warnings),
         }
@@ -125,6 +127,15 @@ def _last_sync(run: RunRecord, now: datetime) -> dict[str, object]:
         "destination": run.destination,
         "total_size_bytes": run.counts.bytes_synced,
         "error_message": run.error_message,
+    }
+
+
+def _backlog(look: LastLook) -> dict[str, object]:
+    return {
+        "files": look.files,
+        "bytes": look.bytes,
+        "oldest_at": shown(look.oldest_at),
+        "looked_at": shown(look.looked_at),
     }
 
 

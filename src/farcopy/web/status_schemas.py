@@ -62,6 +62,17 @@ class CurrentSync(BaseModel):
     started_at: StartedAt
 
 
+class Backlog(BaseModel):
+    """What the last look of monitoring found waiting."""
+
+    files: int = told("Files that wait to be sent.", 312)
+    bytes: int = told("Their bytes.", 104857600)
+    oldest_at: str | None = told(
+        "Modification time of the oldest; null when nothing waits.", "2025-11-22 08:15:00"
+    )
+    looked_at: str = told("When the look was taken.", "2025-11-22 10:30:00")
+
+
 class StatusData(BaseModel):
     last_sync: LastSync | None = told(
         "The last finished run; null before the first.", example_of(LastSync)
@@ -72,6 +83,9 @@ class StatusData(BaseModel):
     configuration: Schedule = told("The schedule.", example_of(Schedule))
     statistics: Statistics = told("What has been done so far.", example_of(Statistics))
     current_sync: CurrentSync | None = told("The run that is on, or null.", None)
+    backlog: Backlog | None = told(
+        "What waits, as of the last look; null before the first.", example_of(Backlog)
+    )
     service_running: bool = told(
         "Whether the background service lives; without it nothing syncs.", True
     )
