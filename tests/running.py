@@ -192,7 +192,7 @@ def _lease(home: Path) -> str:
     return str(found[0][0]) if found else ""
 
 
-def wait_until(is_so: Callable[[], T], *, within_s: float = WITHIN_S, what: str = "") -> T:
+def wait_until(is_so: Callable[[], T | None], *, within_s: float = WITHIN_S, what: str = "") -> T:
     """Ask until the answer is true, and give it; every wait of these tests is this one."""
     deadline = time.monotonic() + within_s
     while not (answer := is_so()):
@@ -373,18 +373,20 @@ class SlowFtpServer:
     0 is no limit.
     """
 
-    host, user, password = "127.0.0.1", "farcopy", "far-secret"
+    host, user = "127.0.0.1", "farcopy"
 
-    def __init__(self, root: Path, bytes_per_s: int = 0) -> None:
-        self.root = root
+    def __init__(self, root: Path, bytes_per_s: int, password: str = "far-secret") -> None:
+        self.root, self.password = root, password
         root.mkdir(parents=True, exist_ok=True)
         authorizer = DummyAuthorizer()
         authorizer.add_user(self.user, self.password, str(root), perm="elradfmwMT")
         # A small buffer: pyftpdlib sleeps for whole buffers, and a rate below one is jerky.
         limits = {"read_limit": bytes_per_s, "ac_in_buffer_size": 4096}
-        self._data = type("SlowData", (ThrottledDTPHandler,), limits)
+        self._data: Any = type("SlowData", (ThrottledDTPHandler,), limits)
         handler = type(
-            "SlowHandler", (FTPHandler,), {"authorizer": authorizer, "dtp_handler": self._data}
+            "SlowHandler",
+            (FTPHandler,),
+            {"authorizer": authorizer, "dtp_handler": self._data, "auth_failed_timeout": 0},
         )
         loop = IOLoop()
         self._server = FTPServer((self.host, 0), handler, ioloop=loop)
@@ -408,8 +410,10 @@ class SlowFtpServer:
 
 
 @contextlib.contextmanager
-def slow_ftp_server(root: Path, bytes_per_s: int) -> Iterator[SlowFtpServer]:
-    server = SlowFtpServer(root, bytes_per_s)
+def slow_ftp_server(
+    root: Path, bytes_per_s: int, password: str = "far-secret"
+) -> Iterator[SlowFtpServer]:
+    server = SlowFtpServer(root, bytes_per_s, password)
     try:
         yield server
     finally:

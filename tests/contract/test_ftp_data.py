@@ -1,6 +1,7 @@
 """Data connections: passive and active, blocked and broken, and abort in every wait."""
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,8 +19,10 @@ from farcopy.core.errors import (
     ReplyTimeout,
     UploadRefused,
 )
+from farcopy.ftp.data import DataConnection
 from farcopy.ftp.remote import FtpRemote
-from farcopy.ftp.settings import Deadlines
+from farcopy.ftp.settings import Budget, Deadlines
+from farcopy.ftp.sockets import Guard
 from tests.contract.fakes import errors, make_upload, only
 from tests.contract.hostile import (
     Answer,
@@ -30,7 +33,7 @@ from tests.contract.hostile import (
     always,
     at,
 )
-from tests.contract.places import HOME_ID, RealPlace
+from tests.contract.places import FOLDER, HOME_ID, RealPlace
 from tests.contract.pyftp import PyFtpServer
 from tests.contract.rig import QUICK, Rig, at_port
 
@@ -99,6 +102,26 @@ def test_active_mode_stores_too(real_place: RealPlace) -> None:
     assert errors(remote.store([make_upload(1, content)])) == [None]
     assert real_place.read("orthanc/a/b") == content
     remote.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a second loopback address")
+def test_a_stranger_on_the_active_port_gets_no_data(rig: Rig) -> None:
+    strangers: list[socket.socket] = []
+
+    def connect_first(verb: str, line: str) -> Meddling:
+        if verb == "PORT":
+            high, low = line.split(",")[-2:]
+            port = int(high) * 256 + int(low)
+            address = ("127.0.0.1", port)
+            strangers.append(socket.create_connection(address, 5, ("127.0.0.9", 0)))
+        return None
+
+    remote = rig.remote(connect_first, is_passive=False)
+    assert errors(remote.store([make_upload(1, b"for the server only")])) == [None]
+    assert rig.place.read("orthanc/a/b") == b"for the server only"
+    (stranger,) = strangers
+    with stranger:
+        assert stranger.recv(100) == b""
 
 
 def test_ipv6_stores_too(tmp_path: Path) -> None:
@@ -177,26 +200,35 @@ def assert_aborts(
     assert [type(error) for error in ended] == [Interrupted]
 
 
-def test_a_slow_line_is_no_stall(rig: Rig) -> None:
+def test_a_slow_line_is_no_stall() -> None:
     # Each wait is for some progress: a block may take longer than stall_s in all.
-    waits = replace(QUICK, stall_s=0.4, reply_s=10, final_reply_s=10)
-    remote = rig.remote(deadlines=waits)
-    server, stop = rig.place, threading.Event()
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    took: list[int] = []
 
-    def stutter() -> None:
-        while not stop.wait(0.2):
-            server.freeze()
-            stop.wait(0.2)
-            server.thaw()
+    def take_slowly() -> None:
+        while block := theirs.recv(16_384):
+            took.append(len(block))
+            time.sleep(0.05)
 
-    thread = threading.Thread(target=stutter)
-    thread.start()
-    try:
-        content = bytes(8_000_000)
-        assert errors(remote.store([make_upload(1, content)])) == [None]
-    finally:
-        stop.set()
-        thread.join()
+    reader = threading.Thread(target=take_slowly)
+    reader.start()
+    guard = Guard()
+    guard.add(ours)
+    with theirs, DataConnection(ours, guard, 0.3, Budget()) as data:
+        begun_s = time.monotonic()
+        data.send(bytes(256 * 1024))
+        data.finish()
+        reader.join(10)
+        assert time.monotonic() - begun_s > 0.6
+    assert sum(took) == 256 * 1024
+
+
+def test_no_directory_is_stayed_in(rig: Rig) -> None:
+    remote = rig.remote()
+    assert remote.temporaries() == ()
+    visits = [line for line in rig.proxy.heard if line.startswith("CWD")]
+    assert visits[-2:] == [f"CWD /backup/{FOLDER}", "CWD /"]
 
 
 def test_a_server_that_takes_no_more_data_is_not_waited_for(rig: Rig) -> None:

@@ -66,8 +66,9 @@ def test_a_late_226_is_not_taken_for_a_renaming(rig: Rig) -> None:
     assert rig.place.finals() == set()
 
 
-def test_a_reply_nobody_asked_for_ends_the_session(rig: Rig) -> None:
-    remote = rig.remote(at("SIZE", Replace(b"213 7\r\n250 And one more.\r\n")))
+@pytest.mark.parametrize("more", [b"250 More.\r\n", b"350 Ready.\r\n250 Renamed.\r\n"])
+def test_replies_nobody_asked_for_are_not_taken_for_those_to_come(rig: Rig, more: bytes) -> None:
+    remote = rig.remote(at("SIZE", Replace(b"213 7\r\n" + more)))
     with pytest.raises(OutOfStep):
         list(remote.store([make_upload(1, b"content")]))
     assert rig.place.finals() == set()

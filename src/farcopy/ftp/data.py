@@ -101,7 +101,7 @@ def listen_beside(control: socket.socket, guard: Guard) -> socket.socket:
         listener = socket.socket(control.family, socket.SOCK_STREAM)
         guard.add(listener)
         listener.bind((control.getsockname()[0], 0))
-        listener.listen(1)
+        listener.listen(5)
     except OSError as error:
         raise DataConnectionFailed(type(error).__name__) from error
     return listener

@@ -136,8 +136,8 @@ class Publisher:
     def publish(self, hand: InHand) -> None:
         """Give the proven temporary its final name.
 
-        Raises: Fenced, PathRefused, SessionError, RunError; the old final then is in place,
-        or after a SessionError perhaps aside (`is_displaced`).
+        Raises: Fenced, PathRefused, SessionError, RunError; the old final then is in place
+        or, with `is_displaced`, waits to be `put_back`.
         """
         session, final = self._session, hand.final
         if self._refuses_to_replace and session.size(final) is not None:
@@ -174,7 +174,7 @@ class Publisher:
             raise
 
     def _replace(self, hand: InHand) -> None:
-        """Old final aside, new one in its place; the old one comes back if that fails."""
+        """Old final aside, new one in its place. If that fails, the caller puts it back."""
         if not hand.upload.may_publish():
             raise Fenced
         session = self._session
@@ -189,11 +189,7 @@ class Publisher:
             remove(session, hand.displaced)
             hand.is_displaced = True
             _rename(session, hand.final, hand.displaced)
-        try:
-            self._rename_to_final(hand)
-        except FileError:
-            put_back(session, hand)
-            raise
+        self._rename_to_final(hand)
 
 
 def put_back(session: Session, hand: InHand) -> None:

@@ -80,7 +80,7 @@ class Session:
         """
         reply = self.ask(line)
         verb = line.partition(" ")[0]
-        if reply.code // 10 in (20, 25) or (verb == "RNFR" and reply.is_more):
+        if reply.is_more if verb == "RNFR" else reply.code // 10 in (20, 25):
             return reply
         if reply.code < 400:
             raise self.out_of_step(reply)

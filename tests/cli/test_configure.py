@@ -1,0 +1,236 @@
+"""`farcopy configure`: every field by its option, and the password by none."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from farcopy.core.config import FIELDS
+from tests.running import Ended, options, rows, run_farcopy, slow_ftp_server
+
+ALL: dict[str, object] = {
+    "orthanc_storage_path": "/srv/orthanc",
+    "hospital_data_path": "C:\\HospitalData",
+    "ftp_host": "ftp.example.org",
+    "ftp_username": "us er",
+    "ftp_port": 2121,
+    "ftp_path": "/public_html/dicom viewer/",
+    "ftp_passive": False,
+    "ftp_tls": "required",
+    "ftp_tls_ca": "/etc/ca.pem",
+    "ftp_tls_fingerprint": "AB:" * 31 + "AB",
+    "ftp_connections": 32,
+    "sync_enabled": True,
+    "sync_interval": 1440,
+    "monitoring_enabled": True,
+    "monitoring_interval": 1,
+}
+FTP = ("--ftp-host", "127.0.0.1", "--ftp-username", "farcopy")
+SECRET = "Geheim-4711-hunter2"
+
+
+def configure(home: Path, *args: str, stdin: str | None = None, **env: str) -> Ended:
+    return run_farcopy(home, "configure", *args, stdin=stdin, env=env)
+
+
+def settings(home: Path) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(configure(home, "--json").stdout)
+    return answer
+
+
+def test_every_field_but_the_password_is_an_option(tmp_path: Path) -> None:
+    assert {field.name for field in FIELDS} == {*ALL, "ftp_password"}
+
+    done = configure(tmp_path, "--json", *options(ALL))
+
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+    assert {name: shown[name] for name in ALL} == ALL
+    stored = settings(tmp_path)
+    assert {name: stored[name] for name in ALL} == ALL
+
+
+def test_a_home_begins_with_the_documented_values(tmp_path: Path) -> None:
+    shown = settings(tmp_path)
+
+    assert {name: value for name, value in shown.items() if value is not None} == {
+        "ftp_port": 21, "ftp_path": "/", "ftp_passive": True, "ftp_tls": "auto",
+        "ftp_connections": 8, "sync_enabled": False, "sync_interval": 120,
+        "monitoring_enabled": False, "monitoring_interval": 30, "warnings": [],
+    }
+
+
+def test_settings_not_named_stay_and_an_empty_string_unsets_one(tmp_path: Path) -> None:
+    configure(tmp_path, *options(ALL))
+
+    done = configure(tmp_path, "--hospital-data-path", "", "--sync-interval", "7", "--json")
+
+    assert json.loads(done.stdout) | {"warnings": None} == {
+        **ALL, "hospital_data_path": None, "sync_interval": 7, "ftp_password": None,
+        "warnings": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("args", "value"),
+    [
+        (["--monitoring-enabled"], True),
+        (["--monitoring-enabled", "true"], True),
+        (["--monitoring-enabled", "false"], False),
+        (["--no-monitoring-enabled"], False),
+    ],
+)
+def test_a_boolean_can_be_said_in_three_ways(tmp_path: Path, args: list[str], value: bool) -> None:
+    configure(tmp_path, "--monitoring-enabled", str(not value).lower())
+
+    configure(tmp_path, *args)
+
+    assert rows(tmp_path, "SELECT monitoring_enabled FROM sync_configuration") == [(value,)]
+
+
+def test_bad_values_are_all_named_and_nothing_is_stored(tmp_path: Path) -> None:
+    before = settings(tmp_path)
+
+    done = configure(
+        tmp_path, "--ftp-port", "70000", "--sync-interval", "0", "--ftp-path", "../up",
+        "--ftp-host", "ftp://x", "--hospital-data-path", "relative", "--monitoring-interval", "5",
+    )
+
+    assert done.returncode == 1
+    assert {line.split(":")[0] for line in done.stderr.splitlines()} == {
+        "ftp_port", "sync_interval", "ftp_path", "ftp_host", "hospital_data_path",
+    }
+    assert done.stdout == ""
+    assert settings(tmp_path) == before
+
+
+def test_a_value_of_another_type_is_a_usage_error_and_stores_nothing(tmp_path: Path) -> None:
+    done = configure(tmp_path, "--ftp-port", "twenty-one", "--monitoring-interval", "5")
+
+    assert done.returncode == 2
+    assert "--ftp-port" in done.stderr
+    assert settings(tmp_path)["monitoring_interval"] == 30
+
+
+def test_auto_sync_needs_ftp_first(tmp_path: Path) -> None:
+    done = configure(tmp_path, "--sync-enabled")
+
+    assert (done.returncode, done.stderr) == (1, "sync_enabled: needs FTP to be configured first\n")
+
+
+# --- the password ---
+
+
+def test_the_password_is_no_option_where_the_process_list_would_show_it(tmp_path: Path) -> None:
+    done = configure(tmp_path, *FTP, "--ftp-password", SECRET)
+
+    assert done.returncode == 2
+    assert "No such option" in done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    assert settings(tmp_path)["ftp_host"] is None
+
+
+@pytest.mark.parametrize("way", ["stdin", "stdin crlf", "environment", "file"])
+def test_a_password_given_in_private_is_the_one_used_and_is_never_shown(
+    tmp_path: Path, way: str
+) -> None:
+    home, file = tmp_path / "home", tmp_path / "secret"
+    file.write_text(SECRET + "\n")
+    with slow_ftp_server(tmp_path / "remote", 0, password=SECRET) as server:
+        args = [*FTP, "--ftp-port", str(server.port)]
+        match way:
+            case "stdin":
+                done = configure(home, *args, "--ftp-password-stdin", stdin=f"{SECRET}\nmore\n")
+            case "stdin crlf":
+                done = configure(home, *args, "--ftp-password-stdin", stdin=f"{SECRET}\r\n")
+            case "environment":
+                done = configure(home, *args, FARCOPY_FTP_PASSWORD=SECRET)
+            case _:
+                done = configure(home, *args, FARCOPY_FTP_PASSWORD_FILE=str(file))
+        tested = run_farcopy(home, "test-connection")
+
+    assert done.returncode == 0, done.stderr
+    assert tested.returncode == 0, tested.stderr
+    assert '"********"' in done.stdout
+    assert SECRET not in done.stdout + done.stderr + configure(home, "--json").stdout
+
+
+def test_a_change_of_server_needs_the_password_again(tmp_path: Path) -> None:
+    configure(tmp_path, *FTP, FARCOPY_FTP_PASSWORD=SECRET)
+
+    done = configure(tmp_path, "--ftp-host", "evil.example.org")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("ftp_password: must be given again")
+    assert settings(tmp_path)["ftp_host"] == "127.0.0.1"
+
+
+def test_a_password_encrypted_with_another_key_is_told_in_one_line(tmp_path: Path) -> None:
+    configure(tmp_path, *FTP, FARCOPY_FTP_PASSWORD=SECRET)
+    (tmp_path / "farcopy.key").write_text("ab" * 32)
+
+    done = configure(tmp_path, "--json")
+
+    assert done.returncode == 1
+    assert done.stderr == "farcopy: The stored FTP password cannot be decrypted with this key\n"
+
+
+# --- test-connection ---
+
+
+def test_a_connection_that_works_says_so_and_that_it_is_not_encrypted(tmp_path: Path) -> None:
+    home, remote = tmp_path / "home", tmp_path / "remote"
+    (remote / "folder").mkdir(parents=True)
+    (remote / "file").write_text("x")
+    with slow_ftp_server(remote, 0) as server:
+        configure(home, *FTP, "--ftp-port", str(server.port), FARCOPY_FTP_PASSWORD=server.password)
+
+        done = run_farcopy(home, "test-connection")
+
+    assert done.returncode == 0
+    assert done.stdout == (
+        "FTP connection successful (NOT encrypted); 1 files in the directory\n"
+    )
+    assert sorted(path.name for path in remote.iterdir()) == ["file", "folder"]  # none of ours
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (["--ftp-password-stdin"], "login"),
+        (["--ftp-path", "/nowhere"], "path"),
+        (["--ftp-port", "1", "--ftp-password-stdin"], "connect"),
+        (["--ftp-tls", "required"], "TLS"),
+        (["--ftp-host", "nobody.invalid", "--ftp-password-stdin"], "dns"),
+    ],
+)
+def test_a_connection_that_fails_names_its_cause(
+    tmp_path: Path, change: list[str], cause: str
+) -> None:
+    home = tmp_path / "home"
+    with slow_ftp_server(tmp_path / "remote", 0) as server:
+        configure(home, *FTP, "--ftp-port", str(server.port), FARCOPY_FTP_PASSWORD=server.password)
+        assert configure(home, *change, stdin="wrong\n").returncode == 0
+
+        done = run_farcopy(home, "test-connection")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Failed to connect to FTP server: {cause} (")
+
+
+def test_test_connection_without_ftp_says_so(tmp_path: Path) -> None:
+    done = run_farcopy(tmp_path, "test-connection")
+
+    assert (done.returncode, done.stderr) == (1, "farcopy: FTP not configured\n")
+
+
+def test_only_the_encrypted_password_is_in_the_database(tmp_path: Path) -> None:
+    configure(tmp_path, *FTP, FARCOPY_FTP_PASSWORD=SECRET)
+
+    ((stored,),) = rows(tmp_path, "SELECT ftp_password_encrypted FROM sync_configuration")
+
+    assert len(stored) > len(SECRET)
+    with sqlite3.connect(tmp_path / "farcopy.sqlite3") as database:
+        assert SECRET not in "\n".join(database.iterdump())

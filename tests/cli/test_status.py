@@ -1,0 +1,104 @@
+"""`farcopy status`, for a person and as JSON."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.running import (
+    configure,
+    pattern,
+    run_farcopy,
+    running,
+    slow_ftp_server,
+    sync,
+    wait_until,
+    write_tree,
+)
+
+
+def status(home: Path) -> dict[str, Any]:
+    done = run_farcopy(home, "status", "--json")
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_a_new_home_has_never_synced(tmp_path: Path) -> None:
+    shown = run_farcopy(tmp_path, "status").stdout
+
+    assert "Last sync:  never" in shown
+    assert "Auto-sync:  off" in shown
+    view = status(tmp_path)
+    assert (view["last_sync_at"], view["next_sync_at"], view["current_sync"]) == (None,) * 3
+    assert view["sync_history"] == []
+    assert view["service_running"] is False
+
+
+def test_runs_are_counted_by_how_they_ended(tmp_path: Path) -> None:
+    home, data = tmp_path / "home", tmp_path / "data"
+    write_tree(data, {"a": bytes(1000)})
+    with slow_ftp_server(tmp_path / "remote", 0) as server:
+        configure(home, server, hospital_data_path=data, sync_enabled=True)
+        sync(home)
+        run_farcopy(home, "configure", "--orthanc-storage-path", str(tmp_path / "missing"))
+        write_tree(data, {"b": bytes(500)})
+        assert sync(home)["exit"] == 3
+    write_tree(data, {"c": bytes(500)})
+    assert sync(home)["exit"] == 1
+
+    view = status(home)
+
+    assert view["statistics"] == {
+        "total_syncs": 3, "total_files_synced": 2, "total_size_synced": 1500,
+        "successful_syncs": 1, "failed_syncs": 1, "partial_syncs": 1,
+    }
+    newest, middle, oldest = view["sync_history"]
+    assert [run["status"] for run in (newest, middle, oldest)] == ["failed", "partial", "success"]
+    # The end of the last run that was not failed, and the interval counts from there.
+    assert view["last_sync_at"] == middle["completed_at"]
+    assert view["next_sync_at"] > view["last_sync_at"]
+    assert any("orthanc_storage_path" in warning for warning in view["warnings"])
+    shown = run_farcopy(home, "status").stdout
+    assert "2 files, 1.5 KiB in 3 runs (1 failed, 1 partial)" in shown
+    assert "Auto-sync:  every 120 min, next " in shown
+
+
+def test_a_run_that_is_on_is_shown_with_what_is_done_and_due(tmp_path: Path) -> None:
+    home, data = tmp_path / "home", tmp_path / "data"
+    write_tree(data, {"large": pattern(250_000, "large")})
+    with slow_ftp_server(tmp_path / "remote", 50_000) as server:
+        configure(home, server, hospital_data_path=data)
+        with running(home, "sync") as farcopy:
+            current = wait_until(lambda: on_the_line(home))
+            shown = run_farcopy(home, "status").stdout
+            assert farcopy.process.poll() is None
+            assert farcopy.wait() == 0
+
+    assert current["sync_type"] == "manual"
+    assert current["phase"] == "transferring"
+    assert (current["files_done"], current["files_due"]) == (0, 1)
+    assert 0 < current["bytes_done"] <= current["bytes_due"] == 250_000
+    assert "Now:        transferring, 0/1 files" in shown
+    assert status(home)["current_sync"] is None
+
+
+def on_the_line(home: Path) -> dict[str, Any] | None:
+    current: dict[str, Any] | None = status(home)["current_sync"]
+    return current if current and current["bytes_done"] else None
+
+
+def test_times_are_shown_in_the_configured_zone(tmp_path: Path) -> None:
+    home, data = tmp_path / "home", tmp_path / "data"
+    data.mkdir()
+    with slow_ftp_server(tmp_path / "remote", 0) as server:
+        configure(home, server, hospital_data_path=data)
+    assert sync(home)["exit"] == 0
+
+    east = json.loads(
+        run_farcopy(home, "status", "--json", env={"FARCOPY_TIME_ZONE": "Etc/GMT-14"}).stdout
+    )["last_sync_at"]
+
+    utc = status(home)["last_sync_at"]
+    assert len(utc) == len("2025-11-22 10:30:45")
+    assert utc[-6:] == east[-6:]
+    assert utc[:13] != east[:13]

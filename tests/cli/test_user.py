@@ -1,0 +1,110 @@
+"""`farcopy user`: accounts, their roles and passwords."""
+
+import re
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+
+from tests.running import Ended, rows, run_farcopy
+
+GOOD = "correct horse battery staple"
+
+
+def user(home: Path, *args: str, password: str | None = None) -> Ended:
+    if password is None:
+        return run_farcopy(home, "user", *args)
+    return run_farcopy(home, "user", *args, "--password-stdin", stdin=f"{password}\n")
+
+
+def is_password(home: Path, name: str, password: str) -> bool:
+    ((stored,),) = rows(home, "SELECT password FROM users WHERE username = ?", name)
+    try:
+        return PasswordHasher().verify(stored.removeprefix("argon2"), password)
+    except VerifyMismatchError:
+        return False
+
+
+@pytest.mark.parametrize("role", ["admin", "radiologist", "technician", "viewer"])
+def test_a_user_of_each_role_can_be_added(tmp_path: Path, role: str) -> None:
+    done = user(tmp_path, "add", "erika", "--role", role, password=GOOD)
+
+    assert (done.returncode, done.stdout) == (0, f"Added erika ({role})\n")
+    assert rows(tmp_path, "SELECT username, role FROM users") == [("erika", role)]
+    assert is_password(tmp_path, "erika", GOOD)
+    assert rows(tmp_path, "SELECT must_change_password FROM users") == [(0,)]
+
+
+def test_without_a_password_one_is_made_shown_once_and_must_be_changed(tmp_path: Path) -> None:
+    done = user(tmp_path, "add", "erika")
+
+    found = re.fullmatch(r"Added erika \(admin\)\nPassword: (\S{16,})\n", done.stdout)
+    assert found, done.stdout
+    assert is_password(tmp_path, "erika", found[1])
+    assert rows(tmp_path, "SELECT must_change_password FROM users") == [(1,)]
+    assert found[1] not in user(tmp_path, "list").stdout
+
+
+@pytest.fixture(scope="module")
+def home_with_user(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all refusals: each must leave it as it was."""
+    home = tmp_path_factory.mktemp("home")
+    user(home, "add", "there", password=GOOD)
+    return home
+
+
+@pytest.mark.parametrize(
+    ("args", "password", "text"),
+    [
+        (["erika", "--role", "king"], GOOD, "the role must be one of"),
+        (["erika"], "short", "too short"),
+        (["erika"], "password", "too common"),
+        (["erika-mustermann"], "erika-mustermann", "too similar"),
+        ([" erika"], GOOD, "without outer blanks"),
+        (["eri\nka"], GOOD, "printable"),
+        (["erika"], "", "too short"),
+        (["there"], GOOD, "there is a user of this name"),
+    ],
+)
+def test_what_is_wrong_with_an_account_is_said_and_none_is_made(
+    home_with_user: Path, args: list[str], password: str, text: str
+) -> None:
+    done = user(home_with_user, "add", *args, password=password)
+
+    assert done.returncode == 1
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+    assert rows(home_with_user, "SELECT username FROM users") == [("there",)]
+
+
+def test_a_password_can_be_changed(tmp_path: Path) -> None:
+    user(tmp_path, "add", "erika")
+
+    done = user(tmp_path, "password", "erika", password=GOOD)
+
+    assert (done.returncode, done.stdout) == (0, "Changed the password of erika\n")
+    assert is_password(tmp_path, "erika", GOOD)
+    assert rows(tmp_path, "SELECT must_change_password FROM users") == [(0,)]
+
+    weak = user(tmp_path, "password", "erika", password="erika")
+
+    assert weak.returncode == 1
+    assert is_password(tmp_path, "erika", GOOD)
+
+
+def test_a_user_can_be_disabled(tmp_path: Path) -> None:
+    user(tmp_path, "add", "erika", password=GOOD)
+    user(tmp_path, "add", "max", "--role", "viewer", password=GOOD)
+
+    done = user(tmp_path, "disable", "erika")
+
+    assert (done.returncode, done.stdout) == (0, "Disabled erika\n")
+    assert user(tmp_path, "list").stdout == "erika\tadmin\tdisabled\nmax\tviewer\tactive\n"
+
+
+@pytest.mark.parametrize("verb", ["disable", "password"])
+def test_an_unknown_user_is_named_as_such(tmp_path: Path, verb: str) -> None:
+    done = user(tmp_path, verb, "nobody")
+
+    assert (done.returncode, done.stderr) == (1, "farcopy: there is no user of this name\n")
