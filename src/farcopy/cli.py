@@ -42,6 +42,27 @@ def main() -> None:
         click.echo(f"farcopy: {error.text}" + (f" ({error.detail})" if error.detail else ""),
                    err=True)
         sys.exit(EXIT_ANOTHER_RUN if isinstance(error, RunAlreadyOn) else EXIT_FAILED)
+    except Exception as error:
+        line = _line_of_foreign(error)
+        if line is None:
+            raise
+        click.echo(f"farcopy: {line}", err=True)
+        sys.exit(EXIT_FAILED)
+
+
+def _line_of_foreign(error: Exception) -> str | None:
+    """One line for what an admin can mend: settings, the database, an address in use."""
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}"
+    if "django" in sys.modules:
+        from django.core.exceptions import ImproperlyConfigured
+        from django.db import DatabaseError
+
+        if isinstance(error, ImproperlyConfigured):
+            return str(error)
+        if isinstance(error, DatabaseError):
+            return f"the database does not answer as it should ({type(error).__name__})"
+    return None
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -85,8 +106,7 @@ def service() -> None:
     """The background service alone."""
     environment = set_up()
     work = background_service(environment)
-    click.echo("The background service is running")
-    work(stop_on_signals())
+    work(stop_on_signals(), lambda: click.echo("The background service is running"))
 
 
 # --- settings ---
@@ -286,7 +306,7 @@ def user_password(name: str, password_stdin: bool) -> None:
     from farcopy.store import users
 
     password, is_generated = _new_password(password_stdin)
-    _account(lambda: users.set_password(name, password))
+    _account(lambda: users.set_password(name, password, must_change=is_generated))
     click.echo(f"Changed the password of {name}")
     if is_generated:
         click.echo(f"Password: {password}")

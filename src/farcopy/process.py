@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from farcopy.service.stop import StopSignal
     from farcopy.settings.environment import Environment
 
+    Work = Callable[[StopSignal, Callable[[], None]], None]
+    """What a serving process does besides: until stopped; says when it is ready."""
+
 
 def set_up(settings_module: str = "farcopy.settings.base") -> "Environment":
     """Django, the home, its database and logs; every verb begins with it."""
@@ -29,7 +33,9 @@ def set_up(settings_module: str = "farcopy.settings.base") -> "Environment":
         os.umask(0o077)
     import django
 
+    zone = os.environ.get("TZ")
     django.setup()
+    _restore_time_zone(zone)
     from django.conf import settings
 
     from farcopy.service.logs import set_up_logs
@@ -41,11 +47,21 @@ def set_up(settings_module: str = "farcopy.settings.base") -> "Environment":
     return environment
 
 
+def _restore_time_zone(zone: str | None) -> None:
+    """Django makes the process's zone that of storage (UTC); people read the system's own."""
+    if hasattr(time, "tzset"):
+        if zone is None:
+            os.environ.pop("TZ", None)
+        else:
+            os.environ["TZ"] = zone
+        time.tzset()
+
+
 def serve_until_stopped(
     host: str,
     port: int,
     trusted_proxy: str | None = None,
-    work: "Callable[[StopSignal], None]" = lambda stop: _wait(stop),
+    work: "Work | None" = None,
 ) -> None:
     """The web server on a thread of its own, `work` on this one, until a signal comes."""
     from farcopy.web.server import create_server
@@ -55,22 +71,22 @@ def serve_until_stopped(
     web_thread = threading.Thread(target=server.run, name="farcopy-web", daemon=True)
     web_thread.start()
     try:
-        _announce(host, server.effective_port)
-        work(stop)
+        (work or _wait)(stop, lambda: _announce(host, server.effective_port))
     finally:
         # The web side goes last: whoever waits for a run hears how it ended.
         server.close()
         web_thread.join(5)
 
 
-def background_service(environment: "Environment") -> "Callable[[StopSignal], None]":
+def background_service(environment: "Environment") -> "Work":
     """The `work` of a process that carries out runs. Raises: EngineBusy, when called."""
     from farcopy.service.background import BackgroundService
 
-    return lambda stop: BackgroundService(environment, stop).run()
+    return lambda stop, on_ready: BackgroundService(environment, stop).run(on_ready)
 
 
-def _wait(stop: "StopSignal") -> None:
+def _wait(stop: "StopSignal", on_ready: Callable[[], None]) -> None:
+    on_ready()
     while not stop.wait(1.0):
         pass
 
@@ -94,7 +110,7 @@ def stop_on_signals() -> "StopSignal":
     stop = StopSignal()
     for name in ("SIGTERM", "SIGINT", "SIGBREAK"):  # SIGBREAK: Windows' Ctrl-Break and services
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda _number, _frame: stop.request())
+            signal.signal(getattr(signal, name), lambda _number, _frame: stop.hasten())
     return stop
 
 
@@ -121,7 +137,7 @@ def run_and_show(environment: "Environment") -> "RunSummary":
     except ServiceNotRunning as error:
         # The lock is held, but nobody takes requests: a command that begins or ends just now.
         raise RunAlreadyOn from error
-    return _in_background(lambda: runs.wait_for_summary(request_id))
+    return _in_background(lambda: runs.wait_for_summary(request_id, stop.is_set))
 
 
 def _in_background(work: "Callable[[], RunSummary]") -> "RunSummary":

@@ -65,13 +65,15 @@ class Log:
     run_id: int = 0
     problems: list[tuple[str, str, str]] = field(default_factory=list)
     unchanged_files: int = 0
+    skipped_files: int = 0
     sent: int = 0
 
     def phase(self, name: str) -> None:
         history.note_phase(self.run_id, name)
 
-    def unchanged(self, files: int) -> None:
-        self.unchanged_files += files
+    def passed_over(self, unchanged_files: int, skipped_files: int) -> None:
+        self.unchanged_files += unchanged_files
+        self.skipped_files += skipped_files
 
     def problem(self, root: str, path: str, code: str) -> None:
         self.problems.append((root, path, code))
@@ -95,6 +97,7 @@ class House:
         self.server = FakeServer()
         self.clock = Clock()
         self.stop = StopSignal()
+        self.retry_scale = 0.001
         self.crashes: list[BaseException] = []
         self.make_remote: Callable[[], FakeRemote] = lambda: FakeRemote(self.server)
         configuration.change({"ftp_host": "h", "ftp_username": "u"})
@@ -120,7 +123,7 @@ class House:
             make_worker=lambda: Worker(
                 run_id, ledger=self.ledger, sources={"hospital": self.source},
                 make_remote=self.make_remote, gate=gate, control=control, log=log,
-                clock=self.clock, retry_scale=0.001,
+                clock=self.clock, retry_scale=self.retry_scale,
             ),
             connections=connections, control=control, log=log, clock=self.clock,
         ).execute()
@@ -251,8 +254,9 @@ def test_a_line_that_drops_every_file_ends_the_run(house: House) -> None:
 def test_a_lost_rename_reply_is_looked_up_and_counts_as_stored(house: House) -> None:
     house.write("f")
     house.server.loses_rename_reply = True
-    record, _, _ = house.run()
+    record, log, _ = house.run()
     assert record.counts.files_synced == 1
+    assert log.sent == len(b"content")  # looked up, not sent again
     assert Replica.objects.get().attempts == 0
 
 
@@ -428,6 +432,28 @@ def test_a_hard_stop_breaks_the_file_in_hand_off_within_two_seconds(house: House
     assert house.states() == {"f": "pending"}
     assert not house.server.temporaries
     assert not house.server.files
+
+
+def test_a_stop_cuts_a_back_off_short(house: House) -> None:
+    house.write("f")
+    house.retry_scale = 1000.0
+    failing(house, UploadRefused, 10)
+    threading.Timer(0.3, house.stop.request).start()
+    started = time.monotonic()
+    house.run()
+    assert time.monotonic() - started < 5
+    assert house.states() == {"f": "pending"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="symbolic links need a privilege on Windows")
+def test_a_link_is_counted_each_run_and_written_once(house: House) -> None:
+    house.write("f")
+    (house.root / "link").symlink_to(house.root / "f")
+    house.run()
+    noted_at = Replica.objects.get(state="skipped").changed_at
+    _, log, _ = house.run()
+    assert log.skipped_files == 1
+    assert Replica.objects.get(state="skipped").changed_at == noted_at
 
 
 def test_no_thread_is_left_after_a_run(house: House) -> None:

@@ -1,7 +1,7 @@
 """One suite for the ledger on SQLite and on a real PostgreSQL."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,6 +50,14 @@ def ledger(database: None) -> DatabaseLedger:
 def run_id(ledger: DatabaseLedger) -> int:
     destination = configuration.destination_for(configuration.load().settings)
     return history.begin(SyncType.MANUAL, destination, "example", "", NOW)
+
+
+@pytest.fixture
+def settings_key(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+    """Put another master key in place."""
+    from django.conf import settings
+
+    return lambda key: monkeypatch.setattr(settings, "MASTER_KEY", key)
 
 
 def file(name: str, size: int = 5, mtime: int = 1, directory: str = "ab/cd") -> SourceFile:
@@ -187,13 +195,11 @@ def test_directories_come_once_each_page_by_page(ledger: DatabaseLedger, run_id:
     assert list(ledger.directories("orthanc")) == names
 
 
-def test_a_skipped_name_is_noted_once_and_counted_each_run(
-    ledger: DatabaseLedger, run_id: int
-) -> None:
+def test_a_skipped_name_is_noted_with_its_reason(ledger: DatabaseLedger, run_id: int) -> None:
     for _ in range(2):
-        ledger.skip(run_id, "hospital", "d", [SkippedName("link", "symlink")])
+        ledger.skip("hospital", "d", [SkippedName("link", "symlink")])
     assert Replica.objects.get(state="skipped").reason == "symlink"
-    assert history.get(run_id).counts.files_skipped == 2
+    assert ledger.known("hospital", ["d"])["d"]["link"].state == "skipped"
 
 
 def test_temporaries_are_explained_only_when_nobody_has_them_in_hand(
@@ -298,6 +304,18 @@ def test_the_stored_password_is_encrypted_and_bound_to_its_place(ledger: Databas
         SyncConfiguration.objects.update(ftp_password_encrypted=flipped)
         with pytest.raises(KeyMismatch):
             configuration.load()
+
+
+def test_a_lost_key_is_mended_by_a_new_password_and_by_nothing_less(
+    ledger: DatabaseLedger, settings_key: Callable[[bytes], None]
+) -> None:
+    settings_key(b"another key of 32 bytes, or more")
+    with pytest.raises(KeyMismatch):
+        configuration.change({"sync_interval": 5})
+    with pytest.raises(KeyMismatch):
+        configuration.change({"ftp_password": "********"})
+    assert configuration.change({"ftp_password": "new"}).settings.ftp_password == "new"
+    assert configuration.load().settings.ftp_password == "new"
 
 
 def test_settings_changed_forgive_hard_errors(ledger: DatabaseLedger, run_id: int) -> None:

@@ -59,6 +59,13 @@ def test_a_run_cut_off_is_resumed_at_once(end: RunEnd) -> None:
     assert next_run_due(120, LastAttempt(AGO, end), NOW) == NOW
 
 
+def test_a_crash_that_repeats_does_not_run_hot() -> None:
+    waits = [
+        next_run_due(120, LastAttempt(AGO, RunEnd.CRASHED, crashes=n), NOW) for n in (1, 2, 3, 20)
+    ]
+    assert waits == [NOW, *(AGO + timedelta(minutes=m) for m in (1, 2, 120))]
+
+
 @pytest.mark.parametrize(("failures", "hours"), [
     (1, 1), (2, 2), (3, 4), (5, 16), (6, 24), (50, 24),
 ])

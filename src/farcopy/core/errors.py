@@ -11,10 +11,11 @@ FarcopyError
 │   └── RemotePathMissing · RemoteReadOnly · RemoteFull · DataConnectionFailed · TimedOut
 ├── ConfigError    an admin has to change something first
 │   ├── SettingsInvalid · FtpNotConfigured · SourcesNotConfigured · PasswordRequired
-│   └── KeyMismatch · KeyUnusable
+│   └── EnvironmentInvalid · KeyMismatch · KeyUnusable
 ├── SourceMissing · SourceDirectoryUnreadable   a root or directory could not be read
 ├── RunAlreadyOn · ServiceNotRunning · EngineBusy   the state of the service forbids it
-└── Interrupted    a person or a signal asked to stop
+├── Interrupted    a person or a signal asked to stop
+└── StoppedWaiting whoever waited for a run has left; the run goes on
 
 `code` is stable and listed in docs/reference/errors.md (generated, a test
 compares). `text` is for an admin: what failed and what to do next. It comes
@@ -258,6 +259,13 @@ class SourcesNotConfigured(ConfigError):
     text = "No source directory configured"
 
 
+class EnvironmentInvalid(ConfigError):
+    """detail: which variable, and what is wrong with it; never its value."""
+
+    code = "environment_invalid"
+    text = "An environment variable is not valid"
+
+
 class KeyMismatch(ConfigError):
     code = "key_mismatch"
     text = "The stored FTP password cannot be decrypted with this key"
@@ -298,3 +306,9 @@ class Interrupted(FarcopyError):
     code = "interrupted"
     uses_attempt = False
     text = "the run was stopped"
+
+
+class StoppedWaiting(FarcopyError):
+    code = "stopped_waiting"
+    uses_attempt = False
+    text = "no longer waiting; the run goes on in the background service"

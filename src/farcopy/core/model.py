@@ -231,7 +231,6 @@ class RunSummary:
     error_code: str = ""
     error_message: str | None = None
     errors: tuple[str, ...] = ()
-    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,8 +125,8 @@ class Ledger(Protocol):
         """Touched but the same content: note the new modification times."""
         ...
 
-    def skip(self, run_id: int, root: str, directory: str, names: Sequence[SkippedName]) -> None:
-        """Note entries that are never sent, and count them in the run."""
+    def skip(self, root: str, directory: str, names: Sequence[SkippedName]) -> None:
+        """Note entries that are never sent."""
         ...
 
     def vanish(self, root: str, directory: str, names: Sequence[str] | None = None) -> int:
@@ -164,7 +164,9 @@ class RunLog(Protocol):
 
     def phase(self, name: str) -> None: ...
 
-    def unchanged(self, files: int) -> None: ...
+    def passed_over(self, unchanged_files: int, skipped_files: int) -> None:
+        """Files that needed nothing, and entries never sent by rule."""
+        ...
 
     def problem(self, root: str, path: str, code: str) -> None:
         """A directory or root that could not be read."""

@@ -6,7 +6,7 @@ told afterwards, is the service's business.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from farcopy.core.errors import FarcopyError, FileError, SourceMissing, SourceVanished
+from farcopy.core.errors import FileError, SourceMissing, SourceVanished
 from farcopy.core.model import (
     Action,
     ActionKind,
@@ -17,6 +17,7 @@ from farcopy.core.model import (
     SourceFile,
 )
 from farcopy.core.ports import Clock, Dispatcher, Ledger, RunLog, Source, Worker
+from farcopy.core.states import FileState
 from farcopy.engine.control import RunControl
 from farcopy.engine.survey import plans
 from farcopy.planning.batches import batch_limit, is_full
@@ -54,6 +55,8 @@ class Run:
         self._due: list[SourceFile] = []
         self._due_bytes = 0
         self._batches = 0
+        self._unchanged = 0
+        self._skipped = 0
 
     def execute(self) -> None:
         """Returns when everything due was tried, or the run ended early (see RunControl)."""
@@ -76,13 +79,12 @@ class Run:
         # an unmounted disk looks like an empty directory.
         has_files = False
         held_back: list[tuple[str, tuple[str, ...]]] = []
-        unchanged = 0
         now = self._clock.now()
         try:
             for plan, known in plans(source, self._ledger, now, is_manual=self._is_manual):
                 if self._control.should_end():
                     return
-                unchanged += plan.unchanged_files
+                self._unchanged += plan.unchanged_files
                 has_files = has_files or bool(plan.unchanged_files or plan.actions)
                 if plan.vanished:
                     held_back.append((plan.directory, plan.vanished))
@@ -97,7 +99,8 @@ class Run:
             self._log.problem(source.label, "", error.code)
             return
         finally:
-            self._log.unchanged(unchanged)
+            self._log.passed_over(self._unchanged, self._skipped)
+            self._unchanged = self._skipped = 0
         if has_files:
             self._close_vanished_directories(source)
 
@@ -125,9 +128,11 @@ class Run:
                 break
         if confirmed:
             self._ledger.confirm(confirmed)
-            self._log.unchanged(len(confirmed))
-        if skipped:
-            self._ledger.skip(self._run_id, plan.root, plan.directory, skipped)
+            self._unchanged += len(confirmed)
+        self._skipped += len(skipped)
+        news = [name for name in skipped if not _is_noted(known.get(name.name))]
+        if news:
+            self._ledger.skip(plan.root, plan.directory, news)
 
     def _check(
         self, source: Source, action: Action, held_md5: str, confirmed: list[SourceFile]
@@ -169,6 +174,6 @@ class Run:
         self._dispatcher.submit(batch_id)
 
 
-def run_error_of(error: FarcopyError | None) -> tuple[str, str | None]:
-    """(code, message) of a run, for its row."""
-    return ("", None) if error is None else (error.code, error.text)
+def _is_noted(entry: LedgerEntry | None) -> bool:
+    """A run of nothing new writes nothing about links it has seen before."""
+    return entry is not None and entry.state == FileState.SKIPPED

@@ -5,6 +5,7 @@ the remote only sends and tells.
 """
 
 import random
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,13 +31,15 @@ from farcopy.core.ports import Clock, Ledger, Remote, RunLog, Source
 from farcopy.core.states import FileState
 from farcopy.engine.control import RunControl, SessionGate
 from farcopy.planning.remote_path import remote_path, temporary_name
-from farcopy.planning.retry import ATTEMPTS, LATER, decide_retry
+from farcopy.planning.retry import ATTEMPTS, RETRY_SOON, decide_retry
 
 RECORD_FILES = 64
 RECORD_S = 0.5
 LARGE_BYTES = 4 * 1024 * 1024
 """Outcomes are written in bulk, but none waits longer than this, nor behind a large file:
 what is not recorded when we are killed is sent again."""
+DISCARD_WITHIN_S = 5.0
+"""A stop does not wait longer for the remote; what stays is swept by the next run."""
 LOST_FILES = 5
 """Files in a row given up for lost connections: the line is not fit, the run stops. Otherwise
 ten thousand files would each use up their three attempts."""
@@ -107,7 +110,7 @@ class TransferWorker:
             self._control.fail(error)
         except RunError as error:
             for job in self._in_hand:  # it met the error: the history names it
-                self._fail(job, error, LATER[0])
+                self._fail(job, error, RETRY_SOON)
             self._control.fail(error)
         except Interrupted:
             self._discard_interrupted()
@@ -280,6 +283,9 @@ class TransferWorker:
         if not names:
             return
         remote = self._make_remote()
+        too_late = threading.Timer(DISCARD_WITHIN_S, remote.abort)
+        too_late.daemon = True
+        too_late.start()
         try:
             remote.open()
             for name in names:
@@ -287,6 +293,7 @@ class TransferWorker:
         except FarcopyError:
             return  # the next run's preflight sweeps it
         finally:
+            too_late.cancel()
             remote.close()
 
 

@@ -7,12 +7,13 @@ from farcopy.core.errors import FarcopyError, Scope
 
 ATTEMPTS = 3
 """The reference: automatic retry, 3 attempts."""
-BACKOFF_S = (1.0, 5.0, 25.0)
-"""Waits before the next attempt; with jitter, so that workers do not return as one."""
+BACKOFF_S = (1.0, 5.0)
+"""Waits before the second and third attempt; with jitter, so workers do not return as one."""
 UNCOUNTED_TRIES = 5
 """Errors that use no attempt still end: a file rewritten all the time waits for the next run."""
-LATER = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))
-"""When an automatic run takes a failed file again, by the class of its error."""
+RETRY_SOON = timedelta(minutes=5)
+RETRY_LATER = timedelta(minutes=30)
+"""When an automatic run takes a failed file again: after temporary errors, after refusals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ def decide_retry(
 ) -> RetryDecision:
     """attempts: used up, this one included; tries: all, counted or not; jitter: 0 to 1."""
     if error.scope is Scope.FILE and not error.is_retryable:
-        return RetryDecision(False, retry_in=LATER[1])
+        return RetryDecision(False, retry_in=RETRY_LATER)
     if attempts >= ATTEMPTS or tries >= ATTEMPTS + UNCOUNTED_TRIES:
-        return RetryDecision(False, retry_in=LATER[0])
+        return RetryDecision(False, retry_in=RETRY_SOON)
     step = BACKOFF_S[min(max(attempts, 1), len(BACKOFF_S)) - 1]
     return RetryDecision(True, wait_s=step * (0.5 + jitter))

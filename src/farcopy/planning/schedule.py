@@ -12,16 +12,18 @@ HARD_ERRORS = frozenset(
 """Errors only an admin can mend; trying on gets an address banned by its host."""
 HARD_WAIT = timedelta(hours=1)
 HARD_WAIT_MAX = timedelta(hours=24)
+CRASH_WAIT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class LastAttempt:
     """The last finished run, whoever asked for it. hard_failures: runs in a row that ended
-    with a hard error since the configuration changed."""
+    with a hard error since the configuration changed. crashes: runs in a row cut off by one."""
 
     ended_at: datetime
     end: RunEnd
     hard_failures: int = 0
+    crashes: int = 0
 
 
 def next_run_due(interval_min: int, last: LastAttempt | None, now: datetime) -> datetime:
@@ -31,6 +33,10 @@ def next_run_due(interval_min: int, last: LastAttempt | None, now: datetime) -> 
     if last.hard_failures:
         wait = min(HARD_WAIT * (1 << min(last.hard_failures - 1, 10)), HARD_WAIT_MAX)
         return last.ended_at + max(wait, timedelta(minutes=interval_min))
+    if last.crashes > 1:
+        # What crashed twice may crash again: it must not do so every few seconds.
+        wait = CRASH_WAIT * (1 << min(last.crashes - 2, 10))
+        return last.ended_at + min(wait, timedelta(minutes=interval_min))
     if last.end in (RunEnd.CRASHED, RunEnd.STOPPED):
         return now  # a restart resumes what was cut off
     return last.ended_at + timedelta(minutes=interval_min)

@@ -7,6 +7,7 @@ Everything it is told comes through the database, everything it tells too.
 import logging
 import threading
 import uuid
+from collections.abc import Callable
 
 from django.db import DatabaseError, connection
 from django.utils import timezone
@@ -89,9 +90,11 @@ class BackgroundService:
         self._stop = stop
         self._last_complaint = ""
 
-    def run(self) -> None:
+    def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
+        """on_ready: called when the home is ours and requests are taken."""
         with Engine(self._environment, "service", self._stop):
             _log.info("service.started")
+            on_ready()
             try:
                 while not self._stop.is_set():
                     self._tick()

@@ -40,9 +40,8 @@ class RunProgress:
     def phase(self, name: str) -> None:
         history.note_phase(self._run_id, name)
 
-    def unchanged(self, files: int) -> None:
-        if files:
-            history.note_unchanged(self._run_id, files)
+    def passed_over(self, unchanged_files: int, skipped_files: int) -> None:
+        history.note_passed_over(self._run_id, unchanged_files, skipped_files)
 
     def problem(self, root: str, path: str, code: str) -> None:
         _log.warning("source.problem", extra={"run": self._run_id, "root": root, "code": code})

@@ -5,6 +5,7 @@ asking process and the service need not be the same.
 """
 
 import time
+from collections.abc import Callable
 
 from django.utils import timezone
 
@@ -15,6 +16,7 @@ from farcopy.core.errors import (
     RunAlreadyOn,
     ServiceNotRunning,
     SourcesNotConfigured,
+    StoppedWaiting,
 )
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunEnd, RunState, SyncType
@@ -70,8 +72,13 @@ def wait_for_start(request_id: int) -> int:
         time.sleep(POLL_S)
 
 
-def wait_for_summary(request_id: int) -> RunSummary:
-    """Blocks until the run has ended. Raises: as wait_for_start."""
+def wait_for_summary(
+    request_id: int, should_leave: Callable[[], bool] = lambda: False
+) -> RunSummary:
+    """Blocks until the run has ended.
+
+    Raises: as wait_for_start; StoppedWaiting when should_leave(): the run goes on.
+    """
     run_id = wait_for_start(request_id)
     while True:
         run = history.get(run_id)
@@ -80,6 +87,8 @@ def wait_for_summary(request_id: int) -> RunSummary:
         if not lease.live_kind(timezone.now()):
             # The service died under the run: the next start closes it.
             raise ServiceNotRunning
+        if should_leave():
+            raise StoppedWaiting
         time.sleep(POLL_S)
 
 

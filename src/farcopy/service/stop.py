@@ -8,7 +8,10 @@ GRACE_S = 20.0
 
 
 class StopSignal:
-    """Set once, from any thread or signal handler. parent: a stop of it is a stop of ours."""
+    """Set from any thread or signal handler; asked again, the shorter grace counts.
+
+    parent: a stop of it is a stop of ours.
+    """
 
     def __init__(self, parent: "StopSignal | None" = None) -> None:
         self._parent = parent
@@ -17,9 +20,13 @@ class StopSignal:
 
     def request(self, grace_s: float = GRACE_S) -> None:
         """grace_s: seconds the file in hand may take to finish."""
-        if not self._event.is_set():
-            self._hard_at_s = time.monotonic() + grace_s
-            self._event.set()
+        hard_at_s = time.monotonic() + grace_s
+        self._hard_at_s = min(self._hard_at_s, hard_at_s) if self._event.is_set() else hard_at_s
+        self._event.set()
+
+    def hasten(self) -> None:
+        """What a signal does: the first asks softly, one more does not wait any longer."""
+        self.request(0.0 if self._event.is_set() else GRACE_S)
 
     def is_set(self) -> bool:
         return self._event.is_set() or (self._parent is not None and self._parent.is_set())

@@ -2,6 +2,7 @@
 
 import dj_database_url
 
+from farcopy.core.errors import EnvironmentInvalid
 from farcopy.settings.environment import Environment
 from farcopy.store.keys import derive_key, load_or_create_key
 
@@ -49,7 +50,7 @@ AXES_VERBOSE = False
 AXES_DISABLE_ACCESS_LOG = True
 SILENCED_SYSTEM_CHECKS = ["axes.W001", "axes.W002", "axes.W003"]
 
-SQLITE = {
+SQLITE: dict[str, object] = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": str(FARCOPY_HOME / "farcopy.sqlite3"),
     "CONN_MAX_AGE": None,
@@ -62,10 +63,19 @@ SQLITE = {
         "PRAGMA cache_size=-16000;",
     },
 }
-DATABASES = {
-    "default": (
-        dj_database_url.parse(ENVIRONMENT.database_url, conn_max_age=None, conn_health_checks=True)
-        if ENVIRONMENT.database_url
-        else SQLITE
-    )
-}
+
+
+def _database() -> dict[str, object]:
+    if not ENVIRONMENT.database_url:
+        return SQLITE
+    try:
+        return dict(
+            dj_database_url.parse(
+                ENVIRONMENT.database_url, conn_max_age=None, conn_health_checks=True
+            )
+        )
+    except ValueError as error:
+        raise EnvironmentInvalid("DATABASE_URL is no URL of a database") from error
+
+
+DATABASES = {"default": _database()}

@@ -7,9 +7,13 @@ secrets kept out of the environment (Docker and systemd credentials).
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from environs import FileAwareEnv
+from environs import EnvError, FileAwareEnv
 
+from farcopy.core.errors import EnvironmentInvalid
+
+MAX_WAIT_S = 3600.0
 # One read for each variable and process; the file of a secret is not kept open.
 _env = FileAwareEnv()
 
@@ -31,9 +35,35 @@ class Environment:
 
     @classmethod
     def read(cls) -> "Environment":
+        """Raises: EnvironmentInvalid, which names the variable."""
+        try:
+            environment = cls._read()
+            environment._check()
+        except EnvError as error:
+            raise EnvironmentInvalid(str(error).partition(":")[0]) from error
+        return environment
+
+    def _check(self) -> None:
+        if self.time_zone:
+            try:
+                ZoneInfo(self.time_zone)
+            except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+                raise EnvironmentInvalid("FARCOPY_TIME_ZONE is no IANA time zone") from error
+        waits = {
+            "FARCOPY_CONNECT_TIMEOUT_S": self.connect_s, "FARCOPY_REPLY_TIMEOUT_S": self.reply_s,
+            "FARCOPY_STALL_TIMEOUT_S": self.stall_s,
+        }
+        for name, wait_s in waits.items():
+            if not 0 < wait_s < MAX_WAIT_S:
+                raise EnvironmentInvalid(f"{name} must be between 0 and {MAX_WAIT_S:.0f} seconds")
+        if self.log_keep_days < 1 or not 0 <= self.retry_scale < MAX_WAIT_S:
+            raise EnvironmentInvalid("FARCOPY_LOG_KEEP_DAYS or FARCOPY_RETRY_SCALE is too small")
+
+    @classmethod
+    def _read(cls) -> "Environment":
         return cls(
             home=home_directory(),
-            database_url=_env.str("DATABASE_URL", ""),
+            database_url=_env.str("DATABASE_URL", "").strip(),
             key=_env.str("FARCOPY_KEY", ""),
             time_zone=_env.str("FARCOPY_TIME_ZONE", ""),
             source_roots=tuple(
@@ -43,7 +73,7 @@ class Environment:
             connect_s=_env.float("FARCOPY_CONNECT_TIMEOUT_S", 10.0),
             reply_s=_env.float("FARCOPY_REPLY_TIMEOUT_S", 30.0),
             stall_s=_env.float("FARCOPY_STALL_TIMEOUT_S", 30.0),
-            # 1.0: wait 1, 5, 25 s between attempts. Tests set it near 0.
+            # 1.0: wait about 1 and 5 s between the attempts. Tests set it near 0.
             retry_scale=_env.float("FARCOPY_RETRY_SCALE", 1.0),
         )
 
@@ -55,4 +85,6 @@ def home_directory() -> Path:
 
 def ftp_password_given() -> str | None:
     """FARCOPY_FTP_PASSWORD, or the content of FARCOPY_FTP_PASSWORD_FILE."""
-    return _env.str("FARCOPY_FTP_PASSWORD", None)
+    given: str | None = _env.str("FARCOPY_FTP_PASSWORD", None)
+    # A secret's file mostly ends with a line end that is not part of the secret.
+    return None if given is None else given.rstrip("\r\n")

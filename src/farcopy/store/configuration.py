@@ -9,7 +9,8 @@ from django.conf import settings as django_settings
 from django.db import transaction
 from django.utils import timezone
 
-from farcopy.core.config import SyncSettings, apply_changes
+from farcopy.core.config import PASSWORD_MASK, SyncSettings, apply_changes
+from farcopy.core.errors import KeyMismatch
 from farcopy.store.models import Destination, SyncConfiguration
 from farcopy.store.secrets import SecretBox
 
@@ -42,7 +43,10 @@ def change(changes: Mapping[str, object]) -> StoredConfiguration:
     Raises: SettingsInvalid, PasswordRequired, KeyMismatch.
     """
     roots = django_settings.ENVIRONMENT.source_roots
-    return _update(lambda current: apply_changes(current, changes, roots))
+    is_password_new = changes.get("ftp_password", PASSWORD_MASK) != PASSWORD_MASK
+    return _update(
+        lambda current: apply_changes(current, changes, roots), needs_password=not is_password_new
+    )
 
 
 def load_home_id() -> str:
@@ -50,12 +54,21 @@ def load_home_id() -> str:
     return _row().home_id
 
 
-def _update(decide: Callable[[SyncSettings], SyncSettings]) -> StoredConfiguration:
+def _update(
+    decide: Callable[[SyncSettings], SyncSettings], *, needs_password: bool
+) -> StoredConfiguration:
     with transaction.atomic():
         row = SyncConfiguration.objects.select_for_update().get(pk=_row().pk)
-        current = _from_row(row).settings
+        try:
+            current = _from_row(row).settings
+        except KeyMismatch:
+            if needs_password:
+                raise
+            # The key is lost, and with it the old password; a new one mends that.
+            row.ftp_password_encrypted = None
+            current = _from_row(row).settings
         new = decide(current)
-        if new != current:
+        if new != current or not needs_password:
             for name in _PLAIN_FIELDS:
                 setattr(row, name, getattr(new, name))
             if new.ftp_password != current.ftp_password:

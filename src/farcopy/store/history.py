@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -145,8 +146,11 @@ def note_progress(run_id: int, bytes_on_line: int, bytes_per_s: float) -> bool:
     return running.filter(cancel_requested_at__isnull=False).exists()
 
 
-def note_unchanged(run_id: int, files: int) -> None:
-    SyncHistory.objects.filter(pk=run_id).update(files_unchanged=F("files_unchanged") + files)
+def note_passed_over(run_id: int, unchanged_files: int, skipped_files: int) -> None:
+    SyncHistory.objects.filter(pk=run_id).update(
+        files_unchanged=F("files_unchanged") + unchanged_files,
+        files_skipped=F("files_skipped") + skipped_files,
+    )
 
 
 def note_problem(run_id: int, root: str, path: str, code: str) -> None:
@@ -211,6 +215,8 @@ def last_attempt(settings_changed_at: datetime) -> LastAttempt | None:
     row = SyncHistory.objects.filter(completed_at__isnull=False).order_by("-pk").first()
     if row is None or row.completed_at is None:
         return None
+    ends = SyncHistory.objects.order_by("-pk").values_list("end", flat=True)[:20]
+    crashes = len(list(takewhile(lambda end: end == RunEnd.CRASHED, ends)))
     hard = 0
     since = SyncHistory.objects.filter(started_at__gte=settings_changed_at)
     for code in since.order_by("-pk").values_list("error_code", flat=True)[:20]:
@@ -221,7 +227,7 @@ def last_attempt(settings_changed_at: datetime) -> LastAttempt | None:
     if is_forgiven:
         # The admin changed something because of it: try at once.
         return None
-    return LastAttempt(row.completed_at, RunEnd(row.end), hard)
+    return LastAttempt(row.completed_at, RunEnd(row.end), hard, crashes)
 
 
 def _record(row: SyncHistory) -> RunRecord:

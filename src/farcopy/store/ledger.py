@@ -142,16 +142,13 @@ class DatabaseLedger:
                 ],
             )
 
-    def skip(self, run_id: int, root: str, directory: str, names: Sequence[SkippedName]) -> None:
+    def skip(self, root: str, directory: str, names: Sequence[SkippedName]) -> None:
         entries = [(SourceFile(root, directory, entry.name, 0, 0), entry) for entry in names]
         with transaction.atomic():
             self._write_sources([file for file, _ in entries])
             self._write_replicas(
                 [(file, FileState.SKIPPED, None, entry.reason) for file, entry in entries],
                 sources_of(FileState.SKIPPED),
-            )
-            SyncHistory.objects.filter(pk=run_id).update(
-                files_skipped=F("files_skipped") + len(names)
             )
 
     def vanish(self, root: str, directory: str, names: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ import secrets as random
 from dataclasses import dataclass
 from datetime import datetime
 
+from axes.utils import reset
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -43,13 +44,14 @@ def add(username: str, role: str, password: str, *, must_change: bool = False) -
         raise UserProblem("there is a user of this name") from error
 
 
-def set_password(username: str, password: str) -> None:
-    """Also ends the user's sessions: they are bound to the password's hash."""
+def set_password(username: str, password: str, *, must_change: bool = False) -> None:
+    """Ends the user's sessions (they are bound to the password's hash) and his lockout."""
     user = _get(username)
     _check(password, user)
     user.set_password(password)
-    user.must_change_password = False
+    user.must_change_password = must_change
     user.save(update_fields=["password", "must_change_password"])
+    reset(username=username)
 
 
 def disable(username: str) -> None:

@@ -186,8 +186,8 @@ def test_connection(request: HttpRequest) -> ProbeAnswer:
 
 
 def _unreachable(error: FarcopyError) -> Refusal:
-    text = f"Failed to connect to FTP server: {error.cause_word} ({error.text})"
-    return Refusal(400, error.code, text, more={"cause": error.cause_word})
+    text = f"Failed to connect to FTP server: {error.cause_word}"
+    return Refusal(400, error.code, text, more={"cause": error.cause_word, "hint": error.text})
 
 
 @router.post(
