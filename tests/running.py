@@ -4,18 +4,22 @@
 `SlowFtpServer` takes bytes at a set rate, `Relay` counts what is said to another server.
 """
 
+import atexit
 import contextlib
+import functools
 import hashlib
 import json
 import logging
 import os
 import queue
+import secrets
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import sysconfig
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -204,19 +208,52 @@ def wait_until(is_so: Callable[[], T | None], *, within_s: float = WITHIN_S, wha
 # --- what a home holds ---
 
 
-def configure(home: Path, account: FtpAccount, ftp_path: object = "/", **settings: object) -> None:
-    """Set the account and more settings through the verb, as an admin does.
+PASSWORD = "far-secret"
 
-    settings: by the names of the API; None leaves a setting alone.
+
+@functools.cache
+def _template(*, with_password: bool) -> Path:
+    """A home as `configure` leaves it, made once: a process is half a second, and tests are many.
+
+    Encrypted is the password with the home's own key, for no certain host.
+    """
+    home = Path(tempfile.mkdtemp(prefix="farcopy-home-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    args = ("--ftp-host", "x", "--ftp-username", "x") if with_password else ()
+    env = {"FARCOPY_FTP_PASSWORD": PASSWORD} if with_password else {}
+    done = run_farcopy(home, "configure", *args, env=env)
+    assert done.returncode == 0, done.stderr
+    return home
+
+
+def new_home(home: Path) -> Path:
+    """A home of which nothing is set: what any verb makes of an empty place, but at once."""
+    shutil.copytree(_template(with_password=False), home, dirs_exist_ok=True)
+    rows(home, "UPDATE sync_configuration SET home_id = ?", secrets.token_hex(6))
+    return home
+
+
+def configure(home: Path, account: FtpAccount, ftp_path: object = "/", **settings: object) -> None:
+    """Set the account and more settings: of a home that is there by the verb, as an admin does.
+
+    A new home with the usual password is written, not asked for: the verb has tests of
+    its own. settings: by the names of the API; None leaves a setting alone.
     """
     named = {
         "ftp_host": account.host,
         "ftp_port": account.port,
         "ftp_username": account.user,
         "ftp_path": ftp_path,
-        **settings,
+        **{name: value for name, value in settings.items() if value is not None},
     }
     password = str(named.pop("ftp_password", account.password))
+    if password == PASSWORD and not home.exists():
+        shutil.copytree(_template(with_password=True), home)
+        named["home_id"] = secrets.token_hex(6)
+        columns = ", ".join(f"{name} = ?" for name in named)
+        values = [value if isinstance(value, int) else str(value) for value in named.values()]
+        rows(home, f"UPDATE sync_configuration SET {columns}", *values)
+        return
     done = run_farcopy(
         home, "configure", "--ftp-password-stdin", *options(named), stdin=f"{password}\n"
     )
@@ -375,7 +412,7 @@ class SlowFtpServer:
 
     host, user = "127.0.0.1", "farcopy"
 
-    def __init__(self, root: Path, bytes_per_s: int, password: str = "far-secret") -> None:
+    def __init__(self, root: Path, bytes_per_s: int, password: str = PASSWORD) -> None:
         self.root, self.password = root, password
         root.mkdir(parents=True, exist_ok=True)
         authorizer = DummyAuthorizer()
@@ -411,7 +448,7 @@ class SlowFtpServer:
 
 @contextlib.contextmanager
 def slow_ftp_server(
-    root: Path, bytes_per_s: int, password: str = "far-secret"
+    root: Path, bytes_per_s: int, password: str = PASSWORD
 ) -> Iterator[SlowFtpServer]:
     server = SlowFtpServer(root, bytes_per_s, password)
     try:
@@ -467,6 +504,3 @@ def relay(account: FtpAccount) -> Iterator[Relay]:
         yield between
     finally:
         between.close()
-
-
-IS_POSIX = sys.platform != "win32"

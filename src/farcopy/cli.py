@@ -183,7 +183,7 @@ def test_connection() -> None:
     except FarcopyError as error:
         if not error.cause_word:
             raise
-        click.echo(f"Failed to connect to FTP server: {error.cause_word} ({error.text})", err=True)
+        click.echo(f"Failed to connect to FTP server: {error.cause_word}\n{error.text}", err=True)
         sys.exit(EXIT_FAILED)
     how = "encrypted" if result.is_tls else "NOT encrypted"
     click.echo(f"FTP connection successful ({how}); "

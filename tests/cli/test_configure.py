@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from farcopy.core.config import FIELDS
-from tests.running import Ended, options, rows, run_farcopy, slow_ftp_server
+from tests.running import Ended, new_home, options, rows, run_farcopy, slow_ftp_server
+from tests.running import configure as configure_account
 
 ALL: dict[str, object] = {
     "orthanc_storage_path": "/srv/orthanc",
@@ -31,6 +32,11 @@ FTP = ("--ftp-host", "127.0.0.1", "--ftp-username", "farcopy")
 SECRET = "Geheim-4711-hunter2"
 
 
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return new_home(tmp_path / "home")
+
+
 def configure(home: Path, *args: str, stdin: str | None = None, **env: str) -> Ended:
     return run_farcopy(home, "configure", *args, stdin=stdin, env=env)
 
@@ -40,15 +46,15 @@ def settings(home: Path) -> dict[str, Any]:
     return answer
 
 
-def test_every_field_but_the_password_is_an_option(tmp_path: Path) -> None:
+def test_every_field_but_the_password_is_an_option(home: Path) -> None:
     assert {field.name for field in FIELDS} == {*ALL, "ftp_password"}
 
-    done = configure(tmp_path, "--json", *options(ALL))
+    done = configure(home, "--json", *options(ALL))
 
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)
     assert {name: shown[name] for name in ALL} == ALL
-    stored = settings(tmp_path)
+    stored = settings(home)
     assert {name: stored[name] for name in ALL} == ALL
 
 
@@ -62,10 +68,10 @@ def test_a_home_begins_with_the_documented_values(tmp_path: Path) -> None:
     }
 
 
-def test_settings_not_named_stay_and_an_empty_string_unsets_one(tmp_path: Path) -> None:
-    configure(tmp_path, *options(ALL))
+def test_settings_not_named_stay_and_an_empty_string_unsets_one(home: Path) -> None:
+    configure(home, *options(ALL))
 
-    done = configure(tmp_path, "--hospital-data-path", "", "--sync-interval", "7", "--json")
+    done = configure(home, "--hospital-data-path", "", "--sync-interval", "7", "--json")
 
     assert json.loads(done.stdout) | {"warnings": None} == {
         **ALL, "hospital_data_path": None, "sync_interval": 7, "ftp_password": None,
@@ -82,19 +88,19 @@ def test_settings_not_named_stay_and_an_empty_string_unsets_one(tmp_path: Path) 
         (["--no-monitoring-enabled"], False),
     ],
 )
-def test_a_boolean_can_be_said_in_three_ways(tmp_path: Path, args: list[str], value: bool) -> None:
-    configure(tmp_path, "--monitoring-enabled", str(not value).lower())
+def test_a_boolean_can_be_said_in_three_ways(home: Path, args: list[str], value: bool) -> None:
+    configure(home, "--monitoring-enabled", str(not value).lower())
 
-    configure(tmp_path, *args)
+    configure(home, *args)
 
-    assert rows(tmp_path, "SELECT monitoring_enabled FROM sync_configuration") == [(value,)]
+    assert rows(home, "SELECT monitoring_enabled FROM sync_configuration") == [(value,)]
 
 
-def test_bad_values_are_all_named_and_nothing_is_stored(tmp_path: Path) -> None:
-    before = settings(tmp_path)
+def test_bad_values_are_all_named_and_nothing_is_stored(home: Path) -> None:
+    before = settings(home)
 
     done = configure(
-        tmp_path, "--ftp-port", "70000", "--sync-interval", "0", "--ftp-path", "../up",
+        home, "--ftp-port", "70000", "--sync-interval", "0", "--ftp-path", "../up",
         "--ftp-host", "ftp://x", "--hospital-data-path", "relative", "--monitoring-interval", "5",
     )
 
@@ -103,19 +109,19 @@ def test_bad_values_are_all_named_and_nothing_is_stored(tmp_path: Path) -> None:
         "ftp_port", "sync_interval", "ftp_path", "ftp_host", "hospital_data_path",
     }
     assert done.stdout == ""
-    assert settings(tmp_path) == before
+    assert settings(home) == before
 
 
-def test_a_value_of_another_type_is_a_usage_error_and_stores_nothing(tmp_path: Path) -> None:
-    done = configure(tmp_path, "--ftp-port", "twenty-one", "--monitoring-interval", "5")
+def test_a_value_of_another_type_is_a_usage_error_and_stores_nothing(home: Path) -> None:
+    done = configure(home, "--ftp-port", "twenty-one", "--monitoring-interval", "5")
 
     assert done.returncode == 2
     assert "--ftp-port" in done.stderr
-    assert settings(tmp_path)["monitoring_interval"] == 30
+    assert settings(home)["monitoring_interval"] == 30
 
 
-def test_auto_sync_needs_ftp_first(tmp_path: Path) -> None:
-    done = configure(tmp_path, "--sync-enabled")
+def test_auto_sync_needs_ftp_first(home: Path) -> None:
+    done = configure(home, "--sync-enabled")
 
     assert (done.returncode, done.stderr) == (1, "sync_enabled: needs FTP to be configured first\n")
 
@@ -123,20 +129,20 @@ def test_auto_sync_needs_ftp_first(tmp_path: Path) -> None:
 # --- the password ---
 
 
-def test_the_password_is_no_option_where_the_process_list_would_show_it(tmp_path: Path) -> None:
-    done = configure(tmp_path, *FTP, "--ftp-password", SECRET)
+def test_the_password_is_no_option_where_the_process_list_would_show_it(home: Path) -> None:
+    done = configure(home, *FTP, "--ftp-password", SECRET)
 
     assert done.returncode == 2
     assert "No such option" in done.stderr
     assert SECRET not in done.stdout + done.stderr
-    assert settings(tmp_path)["ftp_host"] is None
+    assert settings(home)["ftp_host"] is None
 
 
 @pytest.mark.parametrize("way", ["stdin", "stdin crlf", "environment", "file"])
 def test_a_password_given_in_private_is_the_one_used_and_is_never_shown(
     tmp_path: Path, way: str
 ) -> None:
-    home, file = tmp_path / "home", tmp_path / "secret"
+    home, file = new_home(tmp_path / "home"), tmp_path / "secret"
     file.write_text(SECRET + "\n")
     with slow_ftp_server(tmp_path / "remote", 0, password=SECRET) as server:
         args = [*FTP, "--ftp-port", str(server.port)]
@@ -157,21 +163,21 @@ def test_a_password_given_in_private_is_the_one_used_and_is_never_shown(
     assert SECRET not in done.stdout + done.stderr + configure(home, "--json").stdout
 
 
-def test_a_change_of_server_needs_the_password_again(tmp_path: Path) -> None:
-    configure(tmp_path, *FTP, FARCOPY_FTP_PASSWORD=SECRET)
+def test_a_change_of_server_needs_the_password_again(home: Path) -> None:
+    configure(home, *FTP, FARCOPY_FTP_PASSWORD=SECRET)
 
-    done = configure(tmp_path, "--ftp-host", "evil.example.org")
+    done = configure(home, "--ftp-host", "evil.example.org")
 
     assert done.returncode == 1
     assert done.stderr.startswith("ftp_password: must be given again")
-    assert settings(tmp_path)["ftp_host"] == "127.0.0.1"
+    assert settings(home)["ftp_host"] == "127.0.0.1"
 
 
-def test_a_password_encrypted_with_another_key_is_told_in_one_line(tmp_path: Path) -> None:
-    configure(tmp_path, *FTP, FARCOPY_FTP_PASSWORD=SECRET)
-    (tmp_path / "farcopy.key").write_text("ab" * 32)
+def test_a_password_encrypted_with_another_key_is_told_in_one_line(home: Path) -> None:
+    configure(home, *FTP, FARCOPY_FTP_PASSWORD=SECRET)
+    (home / "farcopy.key").write_text("ab" * 32)
 
-    done = configure(tmp_path, "--json")
+    done = configure(home, "--json")
 
     assert done.returncode == 1
     assert done.stderr == "farcopy: The stored FTP password cannot be decrypted with this key\n"
@@ -185,7 +191,7 @@ def test_a_connection_that_works_says_so_and_that_it_is_not_encrypted(tmp_path: 
     (remote / "folder").mkdir(parents=True)
     (remote / "file").write_text("x")
     with slow_ftp_server(remote, 0) as server:
-        configure(home, *FTP, "--ftp-port", str(server.port), FARCOPY_FTP_PASSWORD=server.password)
+        configure_account(home, server)
 
         done = run_farcopy(home, "test-connection")
 
@@ -211,7 +217,7 @@ def test_a_connection_that_fails_names_its_cause(
 ) -> None:
     home = tmp_path / "home"
     with slow_ftp_server(tmp_path / "remote", 0) as server:
-        configure(home, *FTP, "--ftp-port", str(server.port), FARCOPY_FTP_PASSWORD=server.password)
+        configure_account(home, server)
         assert configure(home, *change, stdin="wrong\n").returncode == 0
 
         done = run_farcopy(home, "test-connection")
@@ -220,17 +226,17 @@ def test_a_connection_that_fails_names_its_cause(
     assert done.stderr.startswith(f"Failed to connect to FTP server: {cause} (")
 
 
-def test_test_connection_without_ftp_says_so(tmp_path: Path) -> None:
-    done = run_farcopy(tmp_path, "test-connection")
+def test_test_connection_without_ftp_says_so(home: Path) -> None:
+    done = run_farcopy(home, "test-connection")
 
     assert (done.returncode, done.stderr) == (1, "farcopy: FTP not configured\n")
 
 
-def test_only_the_encrypted_password_is_in_the_database(tmp_path: Path) -> None:
-    configure(tmp_path, *FTP, FARCOPY_FTP_PASSWORD=SECRET)
+def test_only_the_encrypted_password_is_in_the_database(home: Path) -> None:
+    configure(home, *FTP, FARCOPY_FTP_PASSWORD=SECRET)
 
-    ((stored,),) = rows(tmp_path, "SELECT ftp_password_encrypted FROM sync_configuration")
+    ((stored,),) = rows(home, "SELECT ftp_password_encrypted FROM sync_configuration")
 
     assert len(stored) > len(SECRET)
-    with sqlite3.connect(tmp_path / "farcopy.sqlite3") as database:
+    with sqlite3.connect(home / "farcopy.sqlite3") as database:
         assert SECRET not in "\n".join(database.iterdump())

@@ -26,7 +26,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no mod
 
 
 @posix
-@pytest.mark.parametrize("verb", [["status"], ["user", "list"], ["configure"], ["sync"]])
+@pytest.mark.parametrize("verb", [["status"], ["sync"]])
 def test_any_verb_makes_the_home_and_only_its_owner_may_look(
     tmp_path: Path, verb: list[str]
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from tests.running import (
     configure,
     pattern,
+    rows,
     run_farcopy,
     running,
     slow_ftp_server,
@@ -40,7 +41,8 @@ def test_runs_are_counted_by_how_they_ended(tmp_path: Path) -> None:
     with slow_ftp_server(tmp_path / "remote", 0) as server:
         configure(home, server, hospital_data_path=data, sync_enabled=True)
         sync(home)
-        run_farcopy(home, "configure", "--orthanc-storage-path", str(tmp_path / "missing"))
+        missing = str(tmp_path / "missing")
+        rows(home, "UPDATE sync_configuration SET orthanc_storage_path = ?", missing)
         write_tree(data, {"b": bytes(500)})
         assert sync(home)["exit"] == 3
     write_tree(data, {"c": bytes(500)})
@@ -69,7 +71,8 @@ def test_a_run_that_is_on_is_shown_with_what_is_done_and_due(tmp_path: Path) -> 
     with slow_ftp_server(tmp_path / "remote", 50_000) as server:
         configure(home, server, hospital_data_path=data)
         with running(home, "sync") as farcopy:
-            current = wait_until(lambda: on_the_line(home))
+            wait_until(lambda: rows(home, "SELECT 1 FROM sync_history WHERE bytes_on_line > 0"))
+            current = status(home)["current_sync"]
             shown = run_farcopy(home, "status").stdout
             assert farcopy.process.poll() is None
             assert farcopy.wait() == 0
@@ -80,11 +83,6 @@ def test_a_run_that_is_on_is_shown_with_what_is_done_and_due(tmp_path: Path) -> 
     assert 0 < current["bytes_done"] <= current["bytes_due"] == 250_000
     assert "Now:        transferring, 0/1 files" in shown
     assert status(home)["current_sync"] is None
-
-
-def on_the_line(home: Path) -> dict[str, Any] | None:
-    current: dict[str, Any] | None = status(home)["current_sync"]
-    return current if current and current["bytes_done"] else None
 
 
 def test_times_are_shown_in_the_configured_zone(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from tests.running import Ended, rows, run_farcopy
+from tests.running import Ended, new_home, rows, run_farcopy
 
 GOOD = "correct horse battery staple"
 
@@ -26,30 +26,35 @@ def is_password(home: Path, name: str, password: str) -> bool:
         return False
 
 
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return new_home(tmp_path / "home")
+
+
 @pytest.mark.parametrize("role", ["admin", "radiologist", "technician", "viewer"])
-def test_a_user_of_each_role_can_be_added(tmp_path: Path, role: str) -> None:
-    done = user(tmp_path, "add", "erika", "--role", role, password=GOOD)
+def test_a_user_of_each_role_can_be_added(home: Path, role: str) -> None:
+    done = user(home, "add", "erika", "--role", role, password=GOOD)
 
     assert (done.returncode, done.stdout) == (0, f"Added erika ({role})\n")
-    assert rows(tmp_path, "SELECT username, role FROM users") == [("erika", role)]
-    assert is_password(tmp_path, "erika", GOOD)
-    assert rows(tmp_path, "SELECT must_change_password FROM users") == [(0,)]
+    assert rows(home, "SELECT username, role FROM users") == [("erika", role)]
+    assert is_password(home, "erika", GOOD)
+    assert rows(home, "SELECT must_change_password FROM users") == [(0,)]
 
 
-def test_without_a_password_one_is_made_shown_once_and_must_be_changed(tmp_path: Path) -> None:
-    done = user(tmp_path, "add", "erika")
+def test_without_a_password_one_is_made_shown_once_and_must_be_changed(home: Path) -> None:
+    done = user(home, "add", "erika")
 
     found = re.fullmatch(r"Added erika \(admin\)\nPassword: (\S{16,})\n", done.stdout)
     assert found, done.stdout
-    assert is_password(tmp_path, "erika", found[1])
-    assert rows(tmp_path, "SELECT must_change_password FROM users") == [(1,)]
-    assert found[1] not in user(tmp_path, "list").stdout
+    assert is_password(home, "erika", found[1])
+    assert rows(home, "SELECT must_change_password FROM users") == [(1,)]
+    assert found[1] not in user(home, "list").stdout
 
 
 @pytest.fixture(scope="module")
 def home_with_user(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One for all refusals: each must leave it as it was."""
-    home = tmp_path_factory.mktemp("home")
+    home = new_home(tmp_path_factory.mktemp("home"))
     user(home, "add", "there", password=GOOD)
     return home
 
@@ -78,33 +83,33 @@ def test_what_is_wrong_with_an_account_is_said_and_none_is_made(
     assert rows(home_with_user, "SELECT username FROM users") == [("there",)]
 
 
-def test_a_password_can_be_changed(tmp_path: Path) -> None:
-    user(tmp_path, "add", "erika")
+def test_a_password_can_be_changed(home: Path) -> None:
+    user(home, "add", "erika")
 
-    done = user(tmp_path, "password", "erika", password=GOOD)
+    done = user(home, "password", "erika", password=GOOD)
 
     assert (done.returncode, done.stdout) == (0, "Changed the password of erika\n")
-    assert is_password(tmp_path, "erika", GOOD)
-    assert rows(tmp_path, "SELECT must_change_password FROM users") == [(0,)]
+    assert is_password(home, "erika", GOOD)
+    assert rows(home, "SELECT must_change_password FROM users") == [(0,)]
 
-    weak = user(tmp_path, "password", "erika", password="erika")
+    weak = user(home, "password", "erika", password="erika")
 
     assert weak.returncode == 1
-    assert is_password(tmp_path, "erika", GOOD)
+    assert is_password(home, "erika", GOOD)
 
 
-def test_a_user_can_be_disabled(tmp_path: Path) -> None:
-    user(tmp_path, "add", "erika", password=GOOD)
-    user(tmp_path, "add", "max", "--role", "viewer", password=GOOD)
+def test_a_user_can_be_disabled(home: Path) -> None:
+    user(home, "add", "erika", password=GOOD)
+    user(home, "add", "max", "--role", "viewer", password=GOOD)
 
-    done = user(tmp_path, "disable", "erika")
+    done = user(home, "disable", "erika")
 
     assert (done.returncode, done.stdout) == (0, "Disabled erika\n")
-    assert user(tmp_path, "list").stdout == "erika\tadmin\tdisabled\nmax\tviewer\tactive\n"
+    assert user(home, "list").stdout == "erika\tadmin\tdisabled\nmax\tviewer\tactive\n"
 
 
 @pytest.mark.parametrize("verb", ["disable", "password"])
-def test_an_unknown_user_is_named_as_such(tmp_path: Path, verb: str) -> None:
-    done = user(tmp_path, verb, "nobody")
+def test_an_unknown_user_is_named_as_such(home: Path, verb: str) -> None:
+    done = user(home, verb, "nobody")
 
     assert (done.returncode, done.stderr) == (1, "farcopy: there is no user of this name\n")

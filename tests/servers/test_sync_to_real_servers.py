@@ -465,8 +465,9 @@ def test_a_file_that_vanished_keeps_its_remote_copy_and_is_no_failure(one_site: 
 def test_a_file_that_vanishes_in_mid_run_is_no_failure(tmp_path: Path) -> None:
     data, home, remote = tmp_path / "data", tmp_path / "home", tmp_path / "remote"
     # One connection and files in the order of their names: b's turn comes after a's.
-    write_tree(data, {"a": pattern(200_000, "a"), "b": b"b", "c": b"c"})
-    with slow_ftp_server(remote, 100_000) as server:
+    # Large enough that the server's throttle bites: it sleeps between reads, not in one.
+    write_tree(data, {"a": pattern(2_000_000, "a"), "b": b"b", "c": b"c"})
+    with slow_ftp_server(remote, 1_000_000) as server:
         configure(home, server, hospital_data_path=data, ftp_connections=1)
         with running(home, "sync", "--json") as farcopy:
             wait_until(lambda: temporaries(remote))

@@ -12,6 +12,7 @@ from tests.running import (
     SlowFtpServer,
     arrived,
     configure,
+    new_home,
     pattern,
     rows,
     run_farcopy,
@@ -33,14 +34,20 @@ def server(tmp_path: Path) -> Iterator[SlowFtpServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def admin(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
+    """The row of an account, for every home of this module."""
+    home = new_home(tmp_path_factory.mktemp("home"))
+    done = run_farcopy(home, "user", "add", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
+    assert done.returncode == 0, done.stderr
+    return rows(home, "SELECT * FROM users")[0]
+
+
 @pytest.fixture
-def home(tmp_path: Path, server: SlowFtpServer) -> Path:
+def home(tmp_path: Path, server: SlowFtpServer, admin: tuple[object, ...]) -> Path:
     write_tree(tmp_path / "data", {"a": b"a" * 1000, "deep/b": b"b" * 2000})
     configure(tmp_path / "home", server, hospital_data_path=tmp_path / "data")
-    done = run_farcopy(
-        tmp_path / "home", "user", "add", "admin", "--password-stdin", stdin=f"{PASSWORD}\n"
-    )
-    assert done.returncode == 0
+    rows(tmp_path / "home", f"INSERT INTO users VALUES ({','.join('?' * len(admin))})", *admin)
     return tmp_path / "home"
 
 

@@ -49,6 +49,12 @@ def change(home: Path, *args: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def set_at_rest(home: Path, **settings: int) -> None:
+    """Before any process runs on the home."""
+    for name, value in settings.items():
+        rows(home, f"UPDATE sync_configuration SET {name} = ?", value)
+
+
 def ended_runs(home: Path) -> list[tuple[str, str, int]]:
     return [run for run in runs(home) if run[1] != "running"]
 
@@ -173,8 +179,7 @@ def wait_for_a_look(home: Path) -> None:
 def test_something_new_found_by_monitoring_starts_a_run_of_its_own(
     home: Path, tmp_path: Path
 ) -> None:
-    change(home, "--sync-enabled", "--sync-interval", "1440",
-           "--monitoring-enabled", "--monitoring-interval", "30")
+    set_at_rest(home, sync_enabled=True, sync_interval=1440, monitoring_enabled=True)
     with serving(home, verb="service"):
         assert wait_for_runs(home, 1) == [("scheduled", "success", 2)]
         wait_for_a_look(home)
@@ -188,7 +193,7 @@ def test_something_new_found_by_monitoring_starts_a_run_of_its_own(
 
 
 def test_monitoring_without_auto_sync_only_keeps_the_backlog(home: Path) -> None:
-    change(home, "--monitoring-enabled")
+    set_at_rest(home, monitoring_enabled=True)
     with serving(home, verb="service"):
         wait_until(lambda: looked_at(home))
 
@@ -251,7 +256,7 @@ def test_an_idle_service_ends_at_once_on_sigterm(home: Path) -> None:
 def test_sigterm_lets_the_file_in_hand_finish_and_a_restart_resumes(
     home: Path, tmp_path: Path, server: SlowFtpServer
 ) -> None:
-    change(home, "--sync-enabled", "--sync-interval", "1440", "--ftp-connections", "1")
+    set_at_rest(home, sync_enabled=True, sync_interval=1440, ftp_connections=1)
     make_slow(tmp_path, server)
     # After it in the order of names: due, but not in hand when the signal comes.
     write_tree(tmp_path / "data", {"later": b"later"})
@@ -282,7 +287,7 @@ def is_large_on_the_line(tmp_path: Path) -> bool:
 def test_a_service_killed_in_mid_run_recovers_at_once_when_started_again(
     home: Path, tmp_path: Path, server: SlowFtpServer
 ) -> None:
-    change(home, "--sync-enabled", "--sync-interval", "1440")
+    set_at_rest(home, sync_enabled=True, sync_interval=1440)
     make_slow(tmp_path, server)
     remote = tmp_path / "remote"
     expected = {

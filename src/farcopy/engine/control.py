@@ -38,31 +38,45 @@ class SessionGate:
     """Lets the first session of a run log in alone.
 
     A wrong password is then tried once, not once a connection: hosts ban after
-    a handful. It also prepares our folders, once.
+    a handful. The others wait until it is in and our folders are prepared, and
+    share its fate when it is not let in.
     """
 
     def __init__(self, prepare: Callable[[Remote], None]) -> None:
         self._prepare = prepare
         self._lock = threading.Lock()
         self._is_prepared = False
+        self._failure: FarcopyError | None = None
         self._count = 0
 
     @property
     def open_sessions(self) -> int:
         return self._count
 
-    def open(self, remote: Remote) -> None:
-        """Raises: what Remote.open and Remote.prepare raise."""
+    def open(self, remote: Remote, persist: Callable[[Callable[[], None]], None]) -> None:
+        """Open a session. persist: carries out what it is given, with retries.
+
+        Raises: what persist raises in the end, of Remote.open and Remote.prepare.
+        """
         with self._lock:
+            if self._failure is not None:
+                raise self._failure
             if not self._is_prepared:
-                remote.open()
-                self._prepare(remote)
+                try:
+                    persist(lambda: self._open_first(remote))
+                except FarcopyError as error:
+                    self._failure = error
+                    raise
                 self._is_prepared = True
                 self._count += 1
                 return
-        remote.open()
+        persist(remote.open)
         with self._lock:
             self._count += 1
+
+    def _open_first(self, remote: Remote) -> None:
+        remote.open()
+        self._prepare(remote)
 
     def lost(self) -> None:
         with self._lock:

@@ -175,13 +175,18 @@ class TransferWorker:
     # --- sessions ---
 
     def _open(self) -> None:
-        """A session, if need be after several tries. Raises: RunError, TooManyConnections."""
+        """A session. Raises: RunError, TooManyConnections, Interrupted."""
+        if not self._is_open:
+            self._gate.open(self._remote, self._persist)
+            self._is_open = True
+
+    def _persist(self, open_session: Callable[[], None]) -> None:
+        """Open it, if need be after several tries."""
         tries = 0
-        while not self._is_open:
+        while True:
             tries += 1
             try:
-                self._gate.open(self._remote)
-                self._is_open = True
+                open_session()
             except FarcopyError as error:
                 if isinstance(error, TooManyConnections) and self._gate.open_sessions > 0:
                     raise  # others go on: this worker is one too many
@@ -190,6 +195,8 @@ class TransferWorker:
                     raise _as_run_error(error) from error
                 if self._control.wait(decision.wait_s * self._retry_scale):
                     raise Interrupted from error
+            else:
+                return
 
     def _forget_session(self) -> None:
         if self._is_open:

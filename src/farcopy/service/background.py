@@ -44,11 +44,10 @@ class Engine:
         self._owner = ""
 
     def __enter__(self) -> "Engine":
-        self._lock.acquire()
+        home_mark = self._lock.acquire()
         try:
-            home_id = stored.load_home_id()
-            self._owner = f"{home_id}-{uuid.uuid4().hex[:16]}"
-            lease.take(self._owner, home_id, self._kind, timezone.now())
+            self._owner = f"{home_mark}-{uuid.uuid4().hex[:16]}"
+            lease.take(self._owner, home_mark, self._kind, timezone.now())
         except BaseException:
             self._lock.release()
             raise

@@ -49,11 +49,6 @@ def change(changes: Mapping[str, object]) -> StoredConfiguration:
     )
 
 
-def load_home_id() -> str:
-    """Readable also when the password is not."""
-    return _row().home_id
-
-
 def _update(
     decide: Callable[[SyncSettings], SyncSettings], *, needs_password: bool
 ) -> StoredConfiguration:

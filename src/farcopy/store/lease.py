@@ -5,6 +5,7 @@ after kill -9 goes on at once. The row tells other processes (the web side)
 that a service lives, and guards a PostgreSQL shared by two homes.
 """
 
+import secrets as random
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
@@ -22,14 +23,18 @@ LOCK_FILE = "engine.lock"
 
 
 class EngineLock:
-    """The exclusive lock of a home, held until `release` or the end of the process."""
+    """The exclusive lock of a home, held until `release` or the end of the process.
+
+    The file holds the id of this home directory: two homes may share a database,
+    and a lease that another home left behind must not be taken for our own.
+    """
 
     def __init__(self, home: Path) -> None:
         self._path = home / LOCK_FILE
         self._file: IO[str] | None = None
 
-    def acquire(self) -> None:
-        """Raises: EngineBusy when another process holds it."""
+    def acquire(self) -> str:
+        """The id of this home directory. Raises: EngineBusy when another process holds it."""
         file = self._path.open("a+", encoding="ascii")
         try:
             portalocker.lock(file, portalocker.LOCK_EX | portalocker.LOCK_NB)
@@ -37,6 +42,13 @@ class EngineLock:
             file.close()
             raise EngineBusy from error
         self._file = file
+        file.seek(0)
+        home_mark = file.read().strip()
+        if not home_mark:
+            home_mark = random.token_hex(8)
+            file.write(home_mark)
+            file.flush()
+        return home_mark
 
     def release(self) -> None:
         if self._file is not None:
@@ -44,17 +56,17 @@ class EngineLock:
             self._file = None
 
 
-def take(owner: str, home_id: str, kind: str, now: datetime) -> None:
+def take(owner: str, home_mark: str, kind: str, now: datetime) -> None:
     """Write ourselves into the row. Raises: EngineBusy when another home's engine lives.
 
-    owner begins with the home's id: a row of our own home is left over from a
+    owner begins with the home's mark: a row of our own home is left over from a
     dead process, since the lock file is ours.
     """
     with transaction.atomic():
         EngineLease.objects.get_or_create(pk=1)
         free = (
             Q(owner="")
-            | Q(owner__startswith=f"{home_id}-")
+            | Q(owner__startswith=f"{home_mark}-")
             | Q(heartbeat_at__lt=now - STALE_AFTER)
             | Q(heartbeat_at__isnull=True)
         )
