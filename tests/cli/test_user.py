@@ -31,7 +31,7 @@ def home(tmp_path: Path) -> Path:
     return new_home(tmp_path / "home")
 
 
-@pytest.mark.parametrize("role", ["admin", "radiologist", "technician", "viewer"])
+@pytest.mark.parametrize("role", ["admin", "viewer"])
 def test_a_user_of_each_role_can_be_added(home: Path, role: str) -> None:
     done = user(home, "add", "erika", "--role", role, password=GOOD)
 
@@ -65,10 +65,7 @@ def home_with_user(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["erika", "--role", "king"], GOOD, "the role must be one of"),
         (["erika"], "short", "too short"),
         (["erika"], "password", "too common"),
-        (["erika-mustermann"], "erika-mustermann", "too similar"),
-        ([" erika"], GOOD, "without outer blanks"),
         (["eri\nka"], GOOD, "printable"),
-        (["erika"], "", "too short"),
         (["there"], GOOD, "there is a user of this name"),
     ],
 )

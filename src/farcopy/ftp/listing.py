@@ -1,7 +1,7 @@
 """Reads directory listings: MLSD (RFC 3659), or LIST in the two formats servers use.
 
 Bounded in line length and number; absence from a listing proves nothing, so
-nothing is concluded from it. Called by connection_test and remote.
+nothing is concluded from it. Called by probe and remote.
 """
 
 import re

@@ -1,7 +1,7 @@
 """From settings to a logged-in session: connect, greeting, TLS, login, binary mode.
 
 One attempt at the password, never two: hosts ban who tries again. Called by
-remote and connection_test.
+remote and probe.
 """
 
 import ssl

@@ -1,7 +1,7 @@
 """test-connection: logs in and lists the remote directory. Uploads nothing, makes nothing."""
 
 from farcopy.core.errors import FtpNotConfigured
-from farcopy.ftp.connection_test import ProbeResult, probe
+from farcopy.ftp.probe import ProbeResult, probe
 from farcopy.service import wiring
 from farcopy.store import configuration as stored
 

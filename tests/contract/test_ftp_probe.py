@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from farcopy.core.errors import FarcopyError, TimedOut
-from farcopy.ftp.connection_test import ProbeResult, probe
+from farcopy.ftp.probe import ProbeResult, probe
 from farcopy.ftp.settings import SessionSettings
 from tests.contract.hostile import (
     Answer,
