@@ -216,6 +216,15 @@ def sync(dry_run: bool, as_json: bool) -> None:
     sys.exit(EXIT_OF[summary.state])
 
 
+@cli.command()
+def cancel() -> None:
+    """End the run that is on, also in the middle of a file; the rest stays due."""
+    set_up()
+    from farcopy.service import runs
+
+    click.echo(f"Asked run {runs.cancel()} to end")
+
+
 def _dry_run(as_json: bool) -> None:
     from django.utils import timezone
 

@@ -116,6 +116,7 @@ CALLS: list[tuple[str, dict[str, object]]] = [
     ("/api/sync/test-connection.php", {}),
     ("/api/sync/enable-auto.php", {}),
     ("/api/sync/disable-auto.php", {}),
+    ("/api/sync/cancel.php", {}),
     ("/api/auth/me.php", {}),
     ("/api/auth/login.php", {"json": {"username": "view", "password": PASSWORD}}),
     ("/api/auth/login.php", {"json": {"username": "nobody", "password": "x"}}),

@@ -13,7 +13,7 @@ FarcopyError
 │   ├── SettingsInvalid · FtpNotConfigured · SourcesNotConfigured · PasswordRequired
 │   └── EnvironmentInvalid · KeyMismatch · KeyUnusable
 ├── SourceMissing · SourceDirectoryUnreadable   a root or directory could not be read
-├── RunAlreadyOn · ServiceNotRunning · EngineBusy   the state of the service forbids it
+├── RunAlreadyOn · NoRunOn · ServiceNotRunning · EngineBusy   the state forbids it
 ├── Interrupted    a person or a signal asked to stop
 └── StoppedWaiting whoever waited for a run has left; the run goes on
 
@@ -290,6 +290,11 @@ class SourceDirectoryUnreadable(FarcopyError):
 class RunAlreadyOn(FarcopyError):
     code = "sync_already_running"
     text = "A sync is already running"
+
+
+class NoRunOn(FarcopyError):
+    code = "no_sync_running"
+    text = "No sync is running"
 
 
 class ServiceNotRunning(FarcopyError):

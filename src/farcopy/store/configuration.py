@@ -53,7 +53,7 @@ def _update(
     decide: Callable[[SyncSettings], SyncSettings], *, needs_password: bool
 ) -> StoredConfiguration:
     with transaction.atomic():
-        row = SyncConfiguration.objects.select_for_update().get(pk=_row().pk)
+        row = SyncConfiguration.objects.select_for_update().get(pk=1)
         try:
             current = _from_row(row).settings
         except KeyMismatch:
@@ -76,13 +76,13 @@ def _update(
         return _from_row(row)
 
 
+def ensure_row() -> None:
+    """Row 1 is there from the first start on, with the id of this installation."""
+    SyncConfiguration.objects.get_or_create(pk=1, defaults={"home_id": random.token_hex(6)})
+
+
 def _row() -> SyncConfiguration:
-    row = SyncConfiguration.objects.filter(pk=1).first()
-    if row is None:
-        row, _ = SyncConfiguration.objects.get_or_create(
-            pk=1, defaults={"home_id": random.token_hex(6)}
-        )
-    return row
+    return SyncConfiguration.objects.get(pk=1)
 
 
 def _from_row(row: SyncConfiguration) -> StoredConfiguration:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Count, F, Q, Sum
 
-from farcopy.core.errors import RunAlreadyOn
+from farcopy.core.errors import NoRunOn, RunAlreadyOn
 from farcopy.core.model import RunCounts
 from farcopy.core.states import FileState, RunEnd, RunState, SyncType
 from farcopy.planning.schedule import HARD_ERRORS, LastAttempt
@@ -298,8 +298,12 @@ def request_state(request_id: int) -> tuple[bool, int | None, str]:
     return row.is_open, row.run_id, row.refusal
 
 
-def request_cancel(now: datetime) -> bool:
-    """Ask the running run to end. False when none is on."""
-    return bool(
-        SyncHistory.objects.filter(status=RunState.RUNNING).update(cancel_requested_at=now)
-    )
+def request_cancel(now: datetime) -> int:
+    """Ask the running run to end; returns its id. Raises: NoRunOn."""
+    run = SyncHistory.objects.filter(status=RunState.RUNNING).first()
+    # The condition again: the run may have ended between the two statements.
+    if run is None or not SyncHistory.objects.filter(
+        pk=run.pk, status=RunState.RUNNING
+    ).update(cancel_requested_at=now):
+        raise NoRunOn
+    return run.pk

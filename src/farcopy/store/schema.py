@@ -8,6 +8,8 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from farcopy.store import configuration
+
 
 def prepare_database() -> None:
     """Create or migrate the tables; two processes that start together wait for each other."""
@@ -16,6 +18,7 @@ def prepare_database() -> None:
     with portalocker.Lock(settings.FARCOPY_HOME / "migrate.lock", timeout=120):
         if _has_work():
             call_command("migrate", verbosity=0, interactive=False)
+            configuration.ensure_row()
     if connection.vendor == "sqlite":
         Path(connection.settings_dict["NAME"]).chmod(0o600)
 

@@ -22,6 +22,8 @@ from farcopy.web.openapi_parts import error_answers, settings_body
 from farcopy.web.rate import RateLimit
 from farcopy.web.refusals import Refusal, Refused
 from farcopy.web.schemas import (
+    CancelAnswer,
+    CancelData,
     ConfigAnswer,
     ConfigureAnswer,
     DisabledAnswer,
@@ -219,6 +221,21 @@ def disable_auto(request: HttpRequest) -> DisabledAnswer:
         success=True,
         message="Auto-sync disabled successfully",
         data=DisabledData(sync_enabled=False),
+    )
+
+
+@router.post(
+    "/cancel.php",
+    operation_id="cancelSync",
+    summary="Cancel the sync that is on",
+    response={200: CancelAnswer, **error_answers(400, 401, 403, 409, 413, 415, 503)},
+)
+def cancel_sync(request: HttpRequest) -> CancelAnswer:
+    """Ends it within two seconds, also in the middle of a file. What was not sent stays due."""
+    return CancelAnswer(
+        success=True,
+        message="Sync cancel requested",
+        data=CancelData(run_id=runs.cancel(), status="cancelling"),
     )
 
 

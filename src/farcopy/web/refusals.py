@@ -14,6 +14,7 @@ from farcopy.core.errors import (
     FarcopyError,
     KeyMismatch,
     KeyUnusable,
+    NoRunOn,
     RunAlreadyOn,
     ServiceNotRunning,
     SettingsInvalid,
@@ -106,7 +107,7 @@ def of_error(error: FarcopyError) -> Refusal:
             return invalid_fields(error.problems, error.code, SettingsInvalid.text)
         case KeyMismatch() | KeyUnusable() | ServiceNotRunning() | EngineBusy():
             return Refusal(503, error.code, error.text)
-        case RunAlreadyOn():
+        case RunAlreadyOn() | NoRunOn():
             return Refusal(409, error.code, error.text)
         case ConfigError():
             return Refusal(400, error.code, error.text)

@@ -196,6 +196,15 @@ class DisabledAnswer(Answer):
     data: DisabledData = told("The schedule.", example_of(DisabledData))
 
 
+class CancelData(BaseModel):
+    run_id: int = told("The run that ends.", 15)
+    status: Literal["cancelling"] = told("It ends within two seconds.", "cancelling")
+
+
+class CancelAnswer(Answer):
+    data: CancelData = told("The run asked to end.", example_of(CancelData))
+
+
 class Account(BaseModel):
     username: str = told("The account's name.", "admin")
     role: str = told("admin, radiologist, technician or viewer.", "admin")
