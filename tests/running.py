@@ -403,11 +403,16 @@ class FinalNamesWatch:
 logging.getLogger("pyftpdlib").setLevel(logging.CRITICAL)
 
 
+SLOW_BYTES_PER_S = 50_000
+SLOW_BYTES = 120_000
+"""At that rate a file of this size has one pause of two seconds in it."""
+
+
 class SlowFtpServer:
     """pyftpdlib on a thread, taking uploads at a set rate. `root` is "/" for the user.
 
-    bytes_per_s: of each upload, by whole seconds: what fits in the first goes at once.
-    0 is no limit.
+    bytes_per_s: of each upload; 0 is no limit. The handler is coarse: it takes twice the
+    rate at once, and pauses for two seconds each time it has taken the rate again.
     """
 
     host, user = "127.0.0.1", "farcopy"

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.running import (
+    SLOW_BYTES,
+    SLOW_BYTES_PER_S,
     configure,
     pattern,
     rows,
@@ -67,8 +69,8 @@ def test_runs_are_counted_by_how_they_ended(tmp_path: Path) -> None:
 
 def test_a_run_that_is_on_is_shown_with_what_is_done_and_due(tmp_path: Path) -> None:
     home, data = tmp_path / "home", tmp_path / "data"
-    write_tree(data, {"large": pattern(250_000, "large")})
-    with slow_ftp_server(tmp_path / "remote", 50_000) as server:
+    write_tree(data, {"large": pattern(SLOW_BYTES, "large")})
+    with slow_ftp_server(tmp_path / "remote", SLOW_BYTES_PER_S) as server:
         configure(home, server, hospital_data_path=data)
         with running(home, "sync") as farcopy:
             wait_until(lambda: rows(home, "SELECT 1 FROM sync_history WHERE bytes_on_line > 0"))
@@ -80,7 +82,7 @@ def test_a_run_that_is_on_is_shown_with_what_is_done_and_due(tmp_path: Path) -> 
     assert current["sync_type"] == "manual"
     assert current["phase"] == "transferring"
     assert (current["files_done"], current["files_due"]) == (0, 1)
-    assert 0 < current["bytes_done"] <= current["bytes_due"] == 250_000
+    assert 0 < current["bytes_done"] <= current["bytes_due"] == SLOW_BYTES
     assert "Now:        transferring, 0/1 files" in shown
     assert status(home)["current_sync"] is None
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.running import (
     FARCOPY,
+    SLOW_BYTES,
+    SLOW_BYTES_PER_S,
     SlowFtpServer,
     age,
     arrived,
@@ -51,8 +53,8 @@ def home(tmp_path: Path, server: SlowFtpServer) -> Path:
 
 def make_slow(tmp_path: Path, server: SlowFtpServer) -> None:
     """The next run takes about two seconds."""
-    server.set_rate(50_000)
-    write_tree(tmp_path / "data", {"large": pattern(120_000, "large")})
+    server.set_rate(SLOW_BYTES_PER_S)
+    write_tree(tmp_path / "data", {"large": pattern(SLOW_BYTES, "large")})
 
 
 # --- exit codes and what is printed ---

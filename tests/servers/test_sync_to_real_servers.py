@@ -15,6 +15,8 @@ from tests.parts.fixtures import FtpPlace, FtpServerFactory, make_ftp_place
 from tests.parts.ftp_servers import FTP_UID, KINDS, Kind, start_ftp_server, why_not
 from tests.parts.scratch import free_port, open_folder
 from tests.running import (
+    SLOW_BYTES,
+    SLOW_BYTES_PER_S,
     FinalNamesWatch,
     age,
     arrived,
@@ -482,8 +484,8 @@ def test_a_file_that_vanishes_in_mid_run_is_no_failure(tmp_path: Path) -> None:
 
 def test_a_file_that_grows_in_mid_upload_arrives_whole_in_the_end(tmp_path: Path) -> None:
     data, home, remote = tmp_path / "data", tmp_path / "home", tmp_path / "remote"
-    write_tree(data, {"a": pattern(200_000, "a")})
-    with slow_ftp_server(remote, 100_000) as server:
+    write_tree(data, {"a": pattern(SLOW_BYTES, "a")})
+    with slow_ftp_server(remote, SLOW_BYTES_PER_S) as server:
         configure(home, server, hospital_data_path=data)
         with running(home, "sync", "--json") as farcopy:
             wait_until(lambda: temporaries(remote))
@@ -493,7 +495,7 @@ def test_a_file_that_grows_in_mid_upload_arrives_whole_in_the_end(tmp_path: Path
             code = farcopy.wait()
 
     assert code == 0
-    assert arrived(remote) == {"hospital/a": pattern(200_000, "a") + b"more"}
+    assert arrived(remote) == {"hospital/a": pattern(SLOW_BYTES, "a") + b"more"}
     assert temporaries(remote) == []
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from tests.parts.postgres import PostgresServer
 from tests.running import (
+    SLOW_BYTES,
+    SLOW_BYTES_PER_S,
     SlowFtpServer,
     age,
     arrived,
@@ -114,8 +116,8 @@ def test_a_service_on_postgresql_takes_requests_and_keeps_the_schedule(archive: 
 
 
 def test_a_run_cut_off_by_sigkill_on_postgresql_is_closed_and_completed(archive: Archive) -> None:
-    archive.server.set_rate(50_000)
-    write_tree(archive.data, {"large": pattern(150_000, "large")})
+    archive.server.set_rate(SLOW_BYTES_PER_S)
+    write_tree(archive.data, {"large": pattern(SLOW_BYTES, "large")})
     with running(archive.home, "sync", env=archive.env) as farcopy:
         wait_until(lambda: is_large_on_the_line(archive.remote))
         farcopy.kill()
@@ -139,8 +141,8 @@ def is_large_on_the_line(remote: Path) -> bool:
 def test_two_homes_on_one_database_do_not_work_at_the_same_time(
     archive: Archive, tmp_path: Path
 ) -> None:
-    archive.server.set_rate(50_000)
-    write_tree(archive.data, {"large": pattern(150_000, "large")})
+    archive.server.set_rate(SLOW_BYTES_PER_S)
+    write_tree(archive.data, {"large": pattern(SLOW_BYTES, "large")})
     other = tmp_path / "other"
     other.mkdir()
     shutil.copy(archive.home / "farcopy.key", other)  # the same key, another lock file

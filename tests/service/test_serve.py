@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from tests.running import (
+    SLOW_BYTES,
+    SLOW_BYTES_PER_S,
     SlowFtpServer,
     arrived,
     configure,
@@ -113,8 +115,8 @@ def test_a_port_in_use_is_told_in_one_line_and_leaves_no_lease(home: Path) -> No
 def test_sigterm_answers_who_waits_for_the_run_before_serve_is_gone(
     home: Path, tmp_path: Path, server: SlowFtpServer
 ) -> None:
-    server.set_rate(50_000)
-    write_tree(tmp_path / "data", {"large": pattern(150_000, "large")})
+    server.set_rate(SLOW_BYTES_PER_S)
+    write_tree(tmp_path / "data", {"large": pattern(SLOW_BYTES, "large")})
     with serving(home) as farcopy, signed_in(farcopy.url) as client, ThreadPoolExecutor() as pool:
         waiting = pool.submit(client.post, "/api/sync/sync-now.php")
         wait_until(lambda: temporaries(tmp_path / "remote"))

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.running import (
+    SLOW_BYTES,
+    SLOW_BYTES_PER_S,
     FinalNamesWatch,
     SlowFtpServer,
     arrived,
@@ -224,8 +226,8 @@ def test_after_a_refused_login_automatic_runs_wait_until_the_settings_change(
 # --- its ends ---
 
 
-def make_slow(tmp_path: Path, server: SlowFtpServer, size_bytes: int = 120_000) -> None:
-    server.set_rate(50_000)
+def make_slow(tmp_path: Path, server: SlowFtpServer, size_bytes: int = SLOW_BYTES) -> None:
+    server.set_rate(SLOW_BYTES_PER_S)
     write_tree(tmp_path / "data", {"large": pattern(size_bytes, "large")})
 
 
@@ -292,7 +294,7 @@ def test_a_service_killed_in_mid_run_recovers_at_once_when_started_again(
     remote = tmp_path / "remote"
     expected = {
         "hospital/a": b"a" * 1000, "hospital/deep/b": b"b" * 2000,
-        "hospital/large": pattern(120_000, "large"),
+        "hospital/large": pattern(SLOW_BYTES, "large"),
     }
     with FinalNamesWatch(remote, expected) as watch:
         with serving(home, verb="service") as service:
