@@ -411,8 +411,8 @@ SLOW_BYTES = 120_000
 class SlowFtpServer:
     """pyftpdlib on a thread, taking uploads at a set rate. `root` is "/" for the user.
 
-    bytes_per_s: of each upload; 0 is no limit. The handler is coarse: it takes twice the
-    rate at once, and pauses for two seconds each time it has taken the rate again.
+    bytes_per_s: of each upload; 0 is no limit. The handler is coarse: it takes two
+    seconds' worth at once and pauses for two seconds, again and again.
     """
 
     host, user = "127.0.0.1", "farcopy"
@@ -430,8 +430,8 @@ class SlowFtpServer:
             (FTPHandler,),
             {"authorizer": authorizer, "dtp_handler": self._data, "auth_failed_timeout": 0},
         )
-        loop = IOLoop()
-        self._server = FTPServer((self.host, 0), handler, ioloop=loop)
+        self._loop = IOLoop()
+        self._server = FTPServer((self.host, 0), handler, ioloop=self._loop)
         self.port: int = self._server.address[1]
         self._is_stopped = False
         self._thread = threading.Thread(target=self._serve, name="slow-ftpd", daemon=True)
@@ -439,7 +439,8 @@ class SlowFtpServer:
 
     def _serve(self) -> None:
         while not self._is_stopped:
-            self._server.serve_forever(timeout=0.01, blocking=False, handle_exit=False)
+            # Not serve_forever: it reports a start, at length, each time it is called.
+            self._loop.loop(timeout=0.01, blocking=False)
         self._server.close_all()
 
     def set_rate(self, bytes_per_s: int) -> None:

@@ -1,5 +1,6 @@
 """What the command line shows: a progress bar, a summary, tables. Writes to the terminal only."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -51,8 +52,10 @@ class ProgressBar:
         if bar is None:
             bar = self._bar = tqdm(
                 total=current.bytes_due, unit="B", unit_scale=True, unit_divisor=1024,
-                file=self._stream, dynamic_ncols=True, mininterval=0,
+                file=self._stream, mininterval=0,
             )
+        # tqdm's own measure draws nothing on a terminal that does not know its width.
+        bar.ncols = shutil.get_terminal_size().columns
         bar.set_description_str(current.phase)
         bar.total = current.bytes_due
         bar.n = min(current.bytes_done, current.bytes_due)

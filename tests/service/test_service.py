@@ -1,7 +1,6 @@
 """`farcopy service`: requests, the schedule, monitoring, and every way it may end."""
 
 import json
-import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -334,13 +333,6 @@ def test_the_client_of_a_service_that_is_killed_is_told(
     server.set_rate(0)
     assert sync(home)["exit"] == 0
     assert [status for _, status, _ in runs(home)] == ["failed", "success"]
-
-
-def test_sigint_ends_a_service_as_sigterm_does(home: Path) -> None:
-    with serving(home, verb="service") as service:
-        service.process.send_signal(signal.SIGINT)
-
-        assert service.wait() == 0
 
 
 # --- a service and a sync command are one engine ---
