@@ -49,13 +49,15 @@ class ProgressBar:
 
     def _show(self, current: CurrentSync) -> None:
         bar = self._bar
+        size = shutil.get_terminal_size()
         if bar is None:
             bar = self._bar = tqdm(
                 total=current.bytes_due, unit="B", unit_scale=True, unit_divisor=1024,
                 file=self._stream, mininterval=0,
+                # tqdm's own measure draws nothing on a terminal that does not know its size.
+                ncols=size.columns, nrows=size.lines,
             )
-        # tqdm's own measure draws nothing on a terminal that does not know its width.
-        bar.ncols = shutil.get_terminal_size().columns
+        bar.ncols = size.columns
         bar.set_description_str(current.phase)
         bar.total = current.bytes_due
         bar.n = min(current.bytes_done, current.bytes_due)
