@@ -143,13 +143,14 @@ def run_and_show(environment: "Environment") -> "RunSummary":
 def _in_background(work: "Callable[[], RunSummary]") -> "RunSummary":
     """Do the work on a thread while this one draws the bar (and takes signals)."""
     from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import wait as wait_for
 
     from farcopy.terminal import ProgressBar
 
     bar = ProgressBar()
     with ThreadPoolExecutor(1, thread_name_prefix="farcopy-run") as pool:
         future = pool.submit(_closing_connection(work))
-        bar.follow(future.done)
+        bar.follow(lambda within_s: bool(wait_for([future], within_s).done))
         summary = future.result()
     bar.close(summary)
     return summary

@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from typing import NoReturn, TextIO
 
@@ -28,14 +27,16 @@ class ProgressBar:
         self._stream = stream
         self._bar: tqdm[NoReturn] | None = None
 
-    def follow(self, is_over: Callable[[], bool]) -> None:
-        """Refresh until `is_over()`; polls, since the run may be another process's."""
-        while not is_over():
+    def follow(self, wait: Callable[[float], bool]) -> None:
+        """Refresh until it is over; polls, since the run may be another process's.
+
+        wait: waits so many seconds at most, and tells whether it is over.
+        """
+        while not wait(REFRESH_S):
             if self._is_shown:
                 current = overview.current_sync()
                 if current is not None:
                     self._show(current)
-            time.sleep(REFRESH_S)
 
     def close(self, summary: RunSummary | None = None) -> None:
         if self._bar is None:

@@ -1,6 +1,8 @@
 """Point Django at a fresh database, SQLite or PostgreSQL, for tests in this process."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ def set_up_django() -> None:
     if settings.configured:
         return
     os.environ["FARCOPY_HOME"] = str(DJANGO_HOME)
+    atexit.register(shutil.rmtree, DJANGO_HOME, ignore_errors=True)
     os.environ.pop("DATABASE_URL", None)
     os.environ["DJANGO_SETTINGS_MODULE"] = "farcopy.settings.base"
     django.setup()

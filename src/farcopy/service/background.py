@@ -121,6 +121,10 @@ class BackgroundService:
         request = history.open_request()
         if request is None:
             return False
+        if request.sync_type not in set(SyncType):
+            # A row of no version of ours: answered, or every start would meet it again.
+            history.answer_request(request.pk, None, FarcopyError.code)
+            return True
         try:
             carry_out(
                 SyncType(request.sync_type),

@@ -1,4 +1,4 @@
-"""A cancel ends the run that is on, whoever carries it out, also in the middle of a file."""
+"""Commands that come as rows: a cancel, and a request of a kind nobody knows."""
 
 import json
 import time
@@ -8,6 +8,7 @@ from tests.running import (
     arrived,
     configure,
     pattern,
+    rows,
     run_farcopy,
     running,
     runs,
@@ -52,3 +53,21 @@ def test_without_a_run_there_is_nothing_to_cancel(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "No sync is running" in done.stderr
+
+
+def test_a_request_of_an_unknown_kind_is_answered_and_the_service_lives_on(tmp_path: Path) -> None:
+    data, home = tmp_path / "data", tmp_path / "home"
+    write_tree(data, {"f": b"x"})
+    with slow_ftp_server(tmp_path / "remote", 0) as server:
+        configure(home, server, hospital_data_path=data)
+        with serving(home, verb="service"):
+            rows(
+                home,
+                "INSERT INTO run_requests (sync_type, requested_by, requested_at, is_open, refusal)"
+                " VALUES ('hourly', '', '2026-11-22 12:00:00', 1, '')",
+            )
+            wait_until(lambda: not rows(home, "SELECT 1 FROM run_requests WHERE is_open"))
+
+            assert run_farcopy(home, "sync").returncode == 0
+
+        assert rows(home, "SELECT refusal FROM run_requests ORDER BY id")[0] == ("internal",)
