@@ -15,7 +15,7 @@ STATUS = "/api/sync/status.php"
 LOGIN = "/api/auth/login.php"
 ME = "/api/auth/me.php"
 
-# In the order of DESIGN: each makes a good configure request worse, and what it answers alone.
+# In the documented order: each makes a good configure request worse, and what it answers alone.
 FAULTS: tuple[tuple[str, dict[str, object], int, str], ...] = (
     ("host", {"is_known_host": False}, 400, "host_not_allowed"),
     ("caller", {"caller": None}, 401, "unauthorized"),

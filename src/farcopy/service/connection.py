@@ -6,7 +6,7 @@ from farcopy.service import wiring
 from farcopy.store import configuration as stored
 
 WITHIN_S = 15.0
-"""DESIGN: the whole test, name resolution included."""
+"""The whole test, name resolution included: a page waits for it."""
 
 
 def test_connection() -> ProbeResult:

@@ -4,7 +4,7 @@ import threading
 import time
 
 GRACE_S = 20.0
-"""DESIGN: SIGTERM finishes the file in hand, 20 s at most."""
+"""SIGTERM finishes the file in hand, 20 s at most; service managers kill after 30 or more."""
 
 
 class StopSignal:
