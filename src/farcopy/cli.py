@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from farcopy import __version__
-from farcopy.core.config import FIELDS, PASSWORD_MASK, Field
+from farcopy.core.config import FIELDS, Field
 from farcopy.core.errors import FarcopyError, RunAlreadyOn, SettingsInvalid
 from farcopy.core.states import RunState
 from farcopy.process import (
@@ -159,9 +159,7 @@ def configure(ftp_password_stdin: bool, as_json: bool, **options: Any) -> None:
     if password is not None:
         changes["ftp_password"] = password
     view = overview.change_configuration(changes)
-    values = {field.name: getattr(view.settings, field.name) for field in FIELDS}
-    if values["ftp_password"] is not None:
-        values["ftp_password"] = PASSWORD_MASK
+    values = view.settings.shown()
     if as_json:
         click.echo(json.dumps({**values, "warnings": list(view.warnings)}))
         return

@@ -46,9 +46,13 @@ class SyncSettings:
     monitoring_interval: int = 30
 
     def __repr__(self) -> str:
-        shown = {f.name: getattr(self, f.name) for f in fields(self)}
-        shown["ftp_password"] = None if self.ftp_password is None else PASSWORD_MASK
-        return f"SyncSettings({', '.join(f'{k}={v!r}' for k, v in shown.items())})"
+        return f"SyncSettings({', '.join(f'{k}={v!r}' for k, v in self.shown().items())})"
+
+    def shown(self) -> dict[str, str | int | None]:
+        """Every setting by name, as people and answers may see it: the password masked."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values["ftp_password"] = None if self.ftp_password is None else PASSWORD_MASK
+        return values
 
     @property
     def is_ftp_configured(self) -> bool:

@@ -111,7 +111,7 @@ def summary(run_id: int) -> RunSummary:
             for file in failed
         ),
     ]
-    is_cut_off = run.end in (RunEnd.CANCELLED, RunEnd.STOPPED, RunEnd.CRASHED)
+    is_cut_off = run.end != RunEnd.FINISHED
     if run.error_message and (run.error_code or is_cut_off):
         lines.insert(0, run.error_message)
     total = len(lines) - len(run.problems) - len(failed)

@@ -4,7 +4,6 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from farcopy.core.config import FIELDS, PASSWORD_MASK
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunEnd, RunState
 from farcopy.service.overview import ConfigurationView, CurrentSync, StatusView
@@ -20,12 +19,10 @@ NO_NEW_FILES = "Sync completed - No new files found"
 
 
 def configuration(view: ConfigurationView) -> BaseModel:
-    values = {field.name: getattr(view.settings, field.name) for field in FIELDS}
-    values["ftp_password"] = None if view.settings.ftp_password is None else PASSWORD_MASK
     return schemas.Configuration.model_validate(
         {
             "id": view.id,
-            **values,
+            **view.settings.shown(),
             "last_sync_at": shown(view.last_sync_at),
             "warnings": list(view.warnings),
         }
