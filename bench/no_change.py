@@ -6,6 +6,7 @@ The tree has Orthanc's shape. The ledger is filled through the ledger itself,
 as a first sync would; the "FTP server" is a socket that counts who comes.
 """
 
+import itertools
 import os
 import random
 import shutil
@@ -50,9 +51,10 @@ def fill_ledger() -> None:
     run_id = history.begin(SyncType.MANUAL, destination, "bench", "bench", now)
     (source,) = wiring.sources_of(row.settings)
     waiting: list[SourceFile] = []
+    numbers = itertools.count()
 
     def store() -> None:
-        claimed = ledger.claim(ledger.admit(run_id, waiting))
+        claimed = ledger.claim(ledger.admit(run_id, next(numbers), waiting))
         ledger.record(run_id, [Outcome(c, FileState.STORED, 0, "d" * 32) for c in claimed])
         waiting.clear()
 

@@ -1,5 +1,6 @@
 """One suite for the ledger on SQLite and on a real PostgreSQL."""
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from farcopy.store.models import Replica, SyncConfiguration, SyncHistory, Transf
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MD5 = "5d41402abc4b2a76b9719d911017c592"
+NUMBERS = itertools.count()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -70,7 +72,7 @@ def stored(claimed: ClaimedFile, md5: str = MD5) -> Outcome:
 
 def send(ledger: DatabaseLedger, run_id: int, *files: SourceFile) -> list[ClaimedFile]:
     """Admit, claim and record as stored."""
-    claimed = list(ledger.claim(ledger.admit(run_id, files)))
+    claimed = list(ledger.claim(ledger.admit(run_id, next(NUMBERS), files)))
     ledger.record(run_id, [stored(c) for c in claimed])
     return claimed
 
@@ -108,7 +110,8 @@ def test_a_path_written_differently_is_the_same_destination(database: None) -> N
 
 
 def test_counters_agree_with_a_recount_of_the_rows(ledger: DatabaseLedger, run_id: int) -> None:
-    claimed = list(ledger.claim(ledger.admit(run_id, [file(f"f{n}", size=n) for n in range(700)])))
+    files = [file(f"f{n}", size=n) for n in range(700)]
+    claimed = list(ledger.claim(ledger.admit(run_id, next(NUMBERS), files)))
     ledger.record(run_id, [stored(c) for c in claimed[:600]])
     ledger.record(run_id, [
         Outcome(c, FileState.FAILED, error_code="path_refused", attempts=1) for c in claimed[600:]
@@ -120,15 +123,21 @@ def test_counters_agree_with_a_recount_of_the_rows(ledger: DatabaseLedger, run_i
 
 
 def test_a_batch_can_be_claimed_once(ledger: DatabaseLedger, run_id: int) -> None:
-    batch = ledger.admit(run_id, [file("a")])
+    batch = ledger.admit(run_id, next(NUMBERS), [file("a")])
     assert len(ledger.claim(batch)) == 1
     assert not ledger.claim(batch)
+
+
+def test_an_admission_told_twice_is_one(ledger: DatabaseLedger, run_id: int) -> None:
+    number = next(NUMBERS)
+    assert ledger.admit(run_id, number, [file("a")]) == ledger.admit(run_id, number, [file("a")])
+    assert history.get(run_id).counts.files_due == 1
 
 
 def test_every_claim_draws_a_new_number_and_the_old_one_changes_nothing(
     ledger: DatabaseLedger, run_id: int
 ) -> None:
-    batch = ledger.admit(run_id, [file("a")])
+    batch = ledger.admit(run_id, next(NUMBERS), [file("a")])
     (late,) = ledger.claim(batch)
     ledger.put_back(batch)
     (current,) = ledger.claim(batch)
@@ -145,15 +154,15 @@ def test_every_claim_draws_a_new_number_and_the_old_one_changes_nothing(
 def test_an_outcome_is_counted_once_however_often_it_is_recorded(
     ledger: DatabaseLedger, run_id: int
 ) -> None:
-    (claimed,) = ledger.claim(ledger.admit(run_id, [file("a")]))
+    (claimed,) = ledger.claim(ledger.admit(run_id, next(NUMBERS), [file("a")]))
     for _ in range(3):
         ledger.record(run_id, [stored(claimed)])
     assert counters(run_id)[1] == 1
 
 
 def test_a_file_in_hand_is_not_admitted_again(ledger: DatabaseLedger, run_id: int) -> None:
-    (claimed,) = ledger.claim(ledger.admit(run_id, [file("a")]))
-    again = ledger.admit(run_id, [file("a", size=6, mtime=2)])
+    (claimed,) = ledger.claim(ledger.admit(run_id, next(NUMBERS), [file("a")]))
+    again = ledger.admit(run_id, next(NUMBERS), [file("a", size=6, mtime=2)])
     assert not ledger.claim(again)
     assert ledger.holds(claimed.replica_id, claimed.claim)
 
@@ -162,7 +171,7 @@ def test_a_changed_file_keeps_the_md5_of_what_the_remote_holds_until_it_is_repla
     ledger: DatabaseLedger, run_id: int
 ) -> None:
     send(ledger, run_id, file("a"))
-    (claimed,) = ledger.claim(ledger.admit(run_id, [file("a", size=9, mtime=2)]))
+    (claimed,) = ledger.claim(ledger.admit(run_id, next(NUMBERS), [file("a", size=9, mtime=2)]))
     ledger.record(run_id, [Outcome(claimed, FileState.FAILED, error_code="upload_refused")])
     entry = ledger.known("orthanc", ["ab/cd"])["ab/cd"]["a"]
     assert (entry.state, entry.md5, entry.size_bytes) == ("failed", MD5, 9)
@@ -205,7 +214,7 @@ def test_a_skipped_name_is_noted_with_its_reason(ledger: DatabaseLedger, run_id:
 def test_temporaries_are_explained_only_when_nobody_has_them_in_hand(
     ledger: DatabaseLedger, run_id: int
 ) -> None:
-    batch = ledger.admit(run_id, [file("a")])
+    batch = ledger.admit(run_id, next(NUMBERS), [file("a")])
     (claimed,) = ledger.claim(batch)
     assert ledger.explain_temporary(claimed.replica_id, claimed.claim) is None
     ledger.put_back(batch)
@@ -217,7 +226,7 @@ def test_temporaries_are_explained_only_when_nobody_has_them_in_hand(
 def test_a_source_that_changed_is_readmitted_under_the_same_claim(
     ledger: DatabaseLedger, run_id: int
 ) -> None:
-    (claimed,) = ledger.claim(ledger.admit(run_id, [file("a")]))
+    (claimed,) = ledger.claim(ledger.admit(run_id, next(NUMBERS), [file("a")]))
     newer = file("a", size=50, mtime=2)
     ledger.readmit(claimed, newer)
     ledger.record(run_id, [stored(ClaimedFile(claimed.replica_id, claimed.claim, newer))])
@@ -269,7 +278,7 @@ def test_a_failed_run_does_not_move_last_sync_at(ledger: DatabaseLedger, run_id:
 def test_recovery_frees_what_was_in_hand_and_tells_the_run_as_failed(
     ledger: DatabaseLedger, run_id: int
 ) -> None:
-    (claimed,) = ledger.claim(ledger.admit(run_id, [file("a")]))
+    (claimed,) = ledger.claim(ledger.admit(run_id, next(NUMBERS), [file("a")]))
     assert history.recover(NOW) == [run_id]
     assert history.get(run_id).status is RunState.FAILED
     assert ledger.known("orthanc", ["ab/cd"])["ab/cd"]["a"].state == "pending"
@@ -287,7 +296,7 @@ def test_statistics_count_finished_runs_only(ledger: DatabaseLedger, run_id: int
 
 
 def test_the_failed_files_of_a_run_are_told_by_path(ledger: DatabaseLedger, run_id: int) -> None:
-    (claimed,) = ledger.claim(ledger.admit(run_id, [file("a")]))
+    (claimed,) = ledger.claim(ledger.admit(run_id, next(NUMBERS), [file("a")]))
     ledger.record(run_id, [Outcome(claimed, FileState.FAILED, error_code="path_refused")])
     (failed,) = history.failed_files(run_id, 10)
     assert (failed.root, failed.relative_path, failed.reason) == (

@@ -12,7 +12,10 @@ FarcopyError
 ├── ConfigError    an admin has to change something first
 │   ├── SettingsInvalid · FtpNotConfigured · SourcesNotConfigured · PasswordRequired
 │   └── EnvironmentInvalid · KeyMismatch · KeyUnusable
+├── LedgerTrouble  the database cannot do its part: nothing new is begun
+│   └── LedgerFull · LedgerLocked · LedgerReadOnly · LedgerCorrupt · LedgerUnreachable
 ├── SourceMissing · SourceDirectoryUnreadable   a root or directory could not be read
+├── SyncFrozen     too much of the source changed at once: an admin has to confirm
 ├── RunAlreadyOn · NoRunOn · ServiceNotRunning · EngineBusy   the state forbids it
 ├── Interrupted    a person or a signal asked to stop
 └── StoppedWaiting whoever waited for a run has left; the run goes on
@@ -274,6 +277,50 @@ class KeyMismatch(ConfigError):
 class KeyUnusable(ConfigError):
     code = "key_unusable"
     text = "The encryption key is missing, too short or readable by others"
+
+
+class LedgerTrouble(FarcopyError):
+    """The database cannot do its part. Reads may still work, writes do not."""
+
+    code = "ledger_trouble"
+    uses_attempt = False
+    text = "the database reports an error; see the service's log"
+
+
+class LedgerFull(LedgerTrouble):
+    code = "ledger_full"
+    text = "the disk of the database is full; make room on the disk of FARCOPY_HOME"
+
+
+class LedgerLocked(LedgerTrouble):
+    code = "ledger_locked"
+    is_retryable = True
+    text = "the database is locked by another program; close whatever has it open"
+
+
+class LedgerReadOnly(LedgerTrouble):
+    code = "ledger_read_only"
+    text = "the database may not be written to; check the permissions of FARCOPY_HOME"
+
+
+class LedgerCorrupt(LedgerTrouble):
+    code = "ledger_corrupt"
+    text = "the database is damaged; keep the file, and rebuild it with: farcopy rebuild"
+
+
+class LedgerUnreachable(LedgerTrouble):
+    code = "ledger_unreachable"
+    is_retryable = True
+    text = "the database server does not answer; check that it runs"
+
+
+class SyncFrozen(FarcopyError):
+    code = "sync_frozen"
+    uses_attempt = False
+    text = (
+        "sync is frozen: unusually many known files changed or vanished at once; check the "
+        "sources, then confirm the changes (farcopy confirm-changes)"
+    )
 
 
 class SourceMissing(FarcopyError):

@@ -117,8 +117,11 @@ class Ledger(Protocol):
         """Every directory in which the ledger has files that have not vanished."""
         ...
 
-    def admit(self, run_id: int, files: Sequence[SourceFile]) -> int:
-        """Make the files due and bind them into a batch. Returns the batch's id."""
+    def admit(self, run_id: int, number: int, files: Sequence[SourceFile]) -> int:
+        """Make the files due and bind them into a batch. Returns the batch's id.
+
+        number: of the batch within its run; the same number twice is one batch.
+        """
         ...
 
     def confirm(self, files: Sequence[SourceFile]) -> None:

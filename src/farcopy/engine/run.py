@@ -168,7 +168,7 @@ class Run:
     def _cut_batch(self) -> None:
         if not self._due or self._control.should_end():
             return
-        batch_id = self._ledger.admit(self._run_id, self._due)
+        batch_id = self._ledger.admit(self._run_id, self._batches, self._due)
         self._due, self._due_bytes = [], 0
         self._batches += 1
         self._dispatcher.submit(batch_id)

@@ -114,9 +114,11 @@ class DatabaseLedger:
 
     # --- what is due ---
 
-    def admit(self, run_id: int, files: Sequence[SourceFile]) -> int:
+    def admit(self, run_id: int, number: int, files: Sequence[SourceFile]) -> int:
         with transaction.atomic():
-            batch = Batch.objects.create(run_id=run_id)
+            batch, is_new = Batch.objects.get_or_create(run_id=run_id, number=number)
+            if not is_new:
+                return batch.pk  # told twice: the answer to the first time was lost
             self._write_sources(files)
             admitted = self._write_replicas(
                 [(file, FileState.PENDING, batch.pk, "") for file in files],

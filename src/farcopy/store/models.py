@@ -78,6 +78,8 @@ class Destination(models.Model):
     """A place files go to. Another host, port, user or path is another destination.
 
     has_tls: the host was once seen with TLS and is refused without it.
+    needs_sweep: temporaries of ours may lie there; set before the first is made.
+    frozen_at: when the tripwire fired, with the counts of that moment.
     """
 
     host = models.CharField(max_length=253)
@@ -86,6 +88,11 @@ class Destination(models.Model):
     path = models.TextField()
     has_tls = models.BooleanField(default=False)
     profile = models.JSONField(default=dict)
+    needs_sweep = models.BooleanField(default=False)
+    frozen_at = models.DateTimeField(null=True)
+    frozen_changed = models.BigIntegerField(default=0)
+    frozen_vanished = models.BigIntegerField(default=0)
+    frozen_known = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -119,6 +126,9 @@ class Replica(models.Model):
 
     size_bytes, mtime_ns: the version that is due or held; md5: of the version
     the remote holds ("" if none); claim: the fence; batch: whose turn it is.
+    next_md5: of the version whose renaming under `claim` may have been asked for.
+    is_undecided: found changed or vanished, and the tripwire has not judged yet.
+    verified_at: when its content on the remote was last checked.
     """
 
     source_file = models.ForeignKey(SourceFile, models.CASCADE, db_index=False)
@@ -132,6 +142,9 @@ class Replica(models.Model):
     attempts = models.IntegerField(default=0)
     retry_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=40, default="")
+    next_md5 = models.CharField(max_length=32, default="", db_default="")
+    is_undecided = models.BooleanField(default=False, db_default=False)
+    verified_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -148,6 +161,19 @@ class Replica(models.Model):
             ),
             models.Index(
                 fields=["batch"], name="replicas_batch", condition=models.Q(batch__isnull=False)
+            ),
+            models.Index(
+                fields=["destination"], name="replicas_undecided",
+                condition=models.Q(is_undecided=True),
+            ),
+            models.Index(
+                fields=["destination", "claim"], name="replicas_renaming",
+                condition=~models.Q(next_md5=""),
+            ),
+            # The scrub takes what was checked longest ago.
+            models.Index(
+                fields=["destination", "verified_at"], name="replicas_to_verify",
+                condition=models.Q(state__in=["stored", "verified"]),
             ),
         ]
 
@@ -176,6 +202,7 @@ class SyncHistory(models.Model):
     bytes_due = models.BigIntegerField(default=0)
     problems = models.JSONField(default=list)
     problem_count = models.BigIntegerField(default=0)
+    files_growing = models.BigIntegerField(default=0)
 
     # For the eye only, refreshed once a second while the run is on.
     phase = models.CharField(max_length=20, default="")
@@ -209,14 +236,21 @@ class Transfer(models.Model):
 
 
 class Batch(models.Model):
-    """Files handed out together. claim: 0 until claimed, and again when put back."""
+    """Files handed out together. claim: 0 until claimed, and again when put back.
+
+    number: counted by the run, so that an admission told twice is one.
+    """
 
     run = models.ForeignKey(SyncHistory, models.CASCADE, db_index=False)
+    number = models.BigIntegerField(default=0)
     claim = models.BigIntegerField(default=0)
     is_done = models.BooleanField(default=False)
 
     class Meta:
         db_table = "batches"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "number"], name="one_batch_a_number")
+        ]
 
 
 class Claim(models.Model):
@@ -263,6 +297,46 @@ class EngineLease(models.Model):
 
     class Meta:
         db_table = "engine_lease"
+
+
+class FirstLook(models.Model):
+    """A file too young to be at rest, as it was first seen; the second look decides."""
+
+    root = models.CharField(max_length=20)
+    directory = models.TextField()
+    name = models.TextField()
+    size_bytes = models.BigIntegerField()
+    mtime_ns = models.BigIntegerField()
+    looked_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "first_looks"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["root", "directory", "name"], name="one_first_look")
+        ]
+
+
+class Verification(models.Model):
+    """A reading back of the remote: by the command, or a slice of the daily scrub.
+
+    files_verified had the right content, files_sized only the right size (a
+    sample without reading back), files_differing another, files_missing none.
+    """
+
+    destination = models.ForeignKey(Destination, models.PROTECT)
+    kind = models.CharField(max_length=10)
+    started_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True)
+    files_checked = models.BigIntegerField(default=0)
+    files_verified = models.BigIntegerField(default=0)
+    files_sized = models.BigIntegerField(default=0)
+    files_differing = models.BigIntegerField(default=0)
+    files_missing = models.BigIntegerField(default=0)
+    bytes_read = models.BigIntegerField(default=0)
+    error_code = models.CharField(max_length=40, default="")
+
+    class Meta:
+        db_table = "verifications"
 
 
 class Look(models.Model):
