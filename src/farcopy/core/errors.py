@@ -3,7 +3,8 @@
 FarcopyError
 ├── FileError      one file is affected, the others go on
 │   ├── SourceChanged · SourceVanished · SourceUnreadable · LocalName
-│   └── PathRefused · SizeMismatch · UploadRefused · Fenced
+│   ├── PathRefused · SizeMismatch · UploadRefused · Fenced
+│   └── HashMismatch · DownloadRefused · TargetOccupied
 ├── SessionError   the control connection is of no more use; a new one may be
 │   └── ConnectionLost · ReplyTimeout · OutOfStep · TooManyConnections
 ├── RunError       no file can be sent now: the run stops
@@ -11,7 +12,8 @@ FarcopyError
 │   └── RemotePathMissing · RemoteReadOnly · RemoteFull · DataConnectionFailed · TimedOut
 ├── ConfigError    an admin has to change something first
 │   ├── SettingsInvalid · FtpNotConfigured · SourcesNotConfigured · PasswordRequired
-│   └── EnvironmentInvalid · KeyMismatch · KeyUnusable
+│   ├── EnvironmentInvalid · KeyMismatch · KeyUnusable
+│   └── PathUnknown · TargetRefused
 ├── LedgerTrouble  the database cannot do its part: nothing new is begun
 │   └── LedgerFull · LedgerLocked · LedgerReadOnly · LedgerCorrupt · LedgerUnreachable
 ├── SourceMissing · SourceDirectoryUnreadable   a root or directory could not be read
@@ -99,6 +101,24 @@ class SizeMismatch(FileError):
     code = "size_mismatch"
     is_retryable = True
     text = "the size on the remote differs from what was sent"
+
+
+class HashMismatch(FileError):
+    code = "hash_mismatch"
+    is_retryable = True
+    text = "the content on the remote differs from what was sent; the server's own hash tells"
+
+
+class DownloadRefused(FileError):
+    code = "download_refused"
+    is_retryable = True
+    text = "the server refused or broke off the reading of a file; its log may say why"
+
+
+class TargetOccupied(FileError):
+    code = "target_occupied"
+    uses_attempt = False
+    text = "another file has this name already; it was left alone"
 
 
 class UploadRefused(FileError):
@@ -277,6 +297,23 @@ class KeyMismatch(ConfigError):
 class KeyUnusable(ConfigError):
     code = "key_unusable"
     text = "The encryption key is missing, too short or readable by others"
+
+
+class PathUnknown(ConfigError):
+    """detail: the path as it was given."""
+
+    code = "path_unknown"
+    text = (
+        "nothing is known under this path; paths begin with orthanc or hospital, as in "
+        "orthanc/ab/cd/abcd1234"
+    )
+
+
+class TargetRefused(ConfigError):
+    """detail: what speaks against the directory."""
+
+    code = "target_refused"
+    text = "files are not fetched into this directory"
 
 
 class LedgerTrouble(FarcopyError):

@@ -1,4 +1,4 @@
-"""The Remote port over one FTP session: log in, store, settle, sweep.
+"""The Remote port over one FTP session: log in, store, settle, sweep, read back.
 
 Knows where our names lie below ftp_path and what was in hand when a session was
 lost. How bytes and names travel is publish's matter. Called by the engine.
@@ -18,9 +18,10 @@ from farcopy.core.errors import (
     RemoteReadOnly,
     SessionError,
 )
-from farcopy.core.model import SourceReader, StoreResult, Upload
-from farcopy.ftp import listing
+from farcopy.core.model import RemoteEntry, SourceReader, StoreResult, Upload
+from farcopy.ftp import listing, reading
 from farcopy.ftp.folders import KnownFolders, ensure_folder
+from farcopy.ftp.hashes import ServerHash
 from farcopy.ftp.login import log_in
 from farcopy.ftp.publish import InHand, Phase, Publisher, put_back, remove
 from farcopy.ftp.session import Session
@@ -46,6 +47,7 @@ class FtpRemote:
         self._settings = settings
         self._folder_name = f"farcopy-tmp-{home_id}"
         self._known = known_folders or KnownFolders()
+        self._hash = ServerHash(may_ask=settings.asks_hashes)
         self._guard = Guard()
         self._session: Session | None = None
         self._publisher: Publisher | None = None
@@ -68,7 +70,7 @@ class FtpRemote:
             session.close()
             raise
         self._session = session
-        self._publisher = Publisher(session, self._known)
+        self._publisher = Publisher(session, self._known, self._hash)
 
     def prepare(self) -> None:
         session = self._usable()
@@ -109,7 +111,7 @@ class FtpRemote:
             self._discard_in_hand(session, hand)
             raise
         self._in_hand = None
-        return StoreResult(upload.replica_id, bytes_sent=upload.size_bytes, md5=hand.md5)
+        return _published(hand)
 
     def settle(self, upload: Upload) -> StoreResult | None:
         hand = self._in_hand
@@ -125,7 +127,7 @@ class FtpRemote:
         self._in_hand = None
         if not is_published:
             return None
-        return StoreResult(upload.replica_id, bytes_sent=upload.size_bytes, md5=hand.md5)
+        return _published(hand)
 
     def _settle(self, session: Session, hand: InHand) -> bool:
         """Whether it is published: it was, or all that lacked was the renaming."""
@@ -174,6 +176,18 @@ class FtpRemote:
     def discard_temporary(self, name: str) -> None:
         remove(self._usable(), self._path_of(name))
 
+    def size(self, final_path: PurePosixPath) -> int | None:
+        return self._usable().size(self._final(final_path))
+
+    def content_md5(self, final_path: PurePosixPath, size_bytes: int) -> str | None:
+        return self._hash.md5(self._usable(), self._final(final_path), size_bytes)
+
+    def read(self, final_path: PurePosixPath, size_bytes: int) -> Iterator[bytes]:
+        return reading.blocks(self._usable(), self._final(final_path), size_bytes)
+
+    def listing(self, folder: PurePosixPath) -> Sequence[RemoteEntry]:
+        return listing.entries(self._usable(), self._final(folder))
+
     def abort(self) -> None:
         self._guard.abort()
 
@@ -215,8 +229,14 @@ class FtpRemote:
 
     def _publisher_of(self, session: Session) -> Publisher:
         if self._publisher is None:
-            self._publisher = Publisher(session, self._known)
+            self._publisher = Publisher(session, self._known, self._hash)
         return self._publisher
+
+
+def _published(hand: InHand) -> StoreResult:
+    return StoreResult(
+        hand.upload.replica_id, hand.upload.size_bytes, hand.md5, is_verified=hand.is_verified
+    )
 
 
 def _is_unchanged(reader: SourceReader) -> bool:

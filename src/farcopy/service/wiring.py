@@ -46,6 +46,7 @@ def session_settings(configuration: StoredConfiguration) -> SessionSettings:
     return SessionSettings.of(
         configuration.settings,
         is_tls_known=configuration.has_seen_tls,
+        asks_hashes=django_settings.ENVIRONMENT.asks_hashes,
         deadlines=deadlines(),
     )
 
