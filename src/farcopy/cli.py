@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from farcopy import __version__
+from farcopy import __version__, cli_proof
 from farcopy.core.config import FIELDS, Field
 from farcopy.core.errors import FarcopyError, RunAlreadyOn, SettingsInvalid
 from farcopy.core.states import RunState
@@ -355,6 +355,10 @@ def _account(change: Callable[[], None]) -> None:
 
 def _line_of_stdin() -> str:
     return sys.stdin.readline().rstrip("\r\n")
+
+
+for _verb in cli_proof.VERBS:
+    cli.add_command(_verb)
 
 
 @cli.command()

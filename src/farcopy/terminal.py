@@ -158,3 +158,36 @@ def size_text(size_bytes: float) -> str:
 
 def _files(done: int, due: int) -> str:
     return f"{done}/{due} files"
+
+
+class FileBar:
+    """Counts files as they are done; shows nothing off a terminal."""
+
+    def __init__(self, word: str, stream: TextIO = sys.stderr) -> None:
+        self._word = word
+        self._stream = stream
+        self._bar: tqdm[NoReturn] | None = None
+
+    def begin(self, total: int | None) -> None:
+        """total: None where nobody knows it."""
+        if self._stream.isatty():
+            size = shutil.get_terminal_size()
+            self._bar = tqdm(
+                total=total, desc=self._word, unit=" files", file=self._stream,
+                mininterval=REFRESH_S, ncols=size.columns, nrows=size.lines,
+            )
+
+    def advance(self) -> None:
+        if self._bar is not None:
+            self._bar.update()
+
+    def say(self, line: str) -> None:
+        """A line on standard output, above the bar. Names are shown without their control signs."""
+        shown_line = "".join(char if char.isprintable() else "\ufffd" for char in line)
+        if self._bar is not None:
+            self._bar.clear()
+        print(shown_line, flush=True)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()

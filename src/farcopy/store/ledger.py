@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from farcopy.core.model import ClaimedFile, LedgerEntry, Outcome, SkippedName, SourceFile
 from farcopy.core.states import HELD, FileState, sources_of
+from farcopy.store import proofs
 from farcopy.store.models import Batch, Claim, Replica, SyncHistory, Transfer
 from farcopy.store.models import SourceFile as SourceRow
 
@@ -252,6 +253,7 @@ class DatabaseLedger:
                     "UPDATE source_files SET md5 = %s WHERE id = %s",
                     [(o.md5, held[o.claimed.replica_id][2]) for o in stored],
                 )
+            proofs.note_versions(stored, now)
             told = [outcome for outcome in valid if outcome.state is not FileState.PENDING]
             Transfer.objects.bulk_create(
                 [
