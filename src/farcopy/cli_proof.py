@@ -5,6 +5,7 @@ Imports of the service floor stand inside the verbs, for the reasons cli gives.
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,8 @@ from farcopy.process import set_up, stop_on_signals
 
 if TYPE_CHECKING:
     from farcopy.core.model import Check
+    from farcopy.engine.fetch import Fetched
+    from farcopy.service.fetching import FetchResult
     from farcopy.service.verification import VerifyResult
 
 EXIT_FAILED = 1
@@ -125,4 +128,89 @@ def _verify_data(result: "VerifyResult") -> dict[str, object]:
     }
 
 
-VERBS = (verify,)
+# --- fetch ---
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--to", "directory", required=True, metavar="DIR",
+              type=click.Path(file_okay=False, path_type=Path),
+              help="Where to put the files: DIR/orthanc/…, DIR/hospital/…. Made when missing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def fetch(paths: tuple[str, ...], directory: Path, as_json: bool) -> None:
+    """Bring files back from the remote, under their original names.
+
+    PATH is a file or folder as in orthanc/ab/cd or hospital/reports; orthanc is all of it.
+    Each file is compared with the ledger's MD5, or the server's, before it gets its name.
+    Without a ledger (a new home with the same FTP account and path) the remote is listed, and
+    files nobody has a hash of are said to be unproven. Existing files are never touched.
+
+    Exit code 0: everything is there, 3: some files are not, 1: not done.
+    """
+    environment = set_up()
+    from farcopy.engine.fetch import FINE
+    from farcopy.service import fetching
+    from farcopy.terminal import FileBar
+
+    bar = FileBar("fetching")
+    bar.begin(None)
+
+    def tell(path: str, what: "Fetched") -> None:
+        bar.advance()
+        if what not in FINE and not as_json:
+            bar.say(f"{what.value:10} {path}")
+
+    result = fetching.fetch(paths, directory, environment, stop_on_signals(), on_file=tell)
+    bar.close()
+    if as_json:
+        click.echo(json.dumps(_fetch_data(result)))
+    else:
+        click.echo("\n".join(_fetch_lines(result)))
+    sys.exit(_fetch_exit(result))
+
+
+def _fetch_exit(result: "FetchResult") -> int:
+    if result.error:
+        return EXIT_FAILED
+    return EXIT_WRONG if result.has_problems else 0
+
+
+FETCHED_TEXTS = {
+    "proven": "fetched and proven by their MD5",
+    "unproven": "fetched, unproven: only their size was compared, nobody has a hash of them",
+    "present": "were there already",
+    "occupied": "not fetched: another file has the name, and was left alone",
+    "differs": "not kept: the content on the remote is not what was sent",
+    "missing": "missing on the remote",
+    "unreadable": "not fetched: the server would not let them be read",
+    "local_name": "not fetched: this system cannot have files of that name",
+}
+
+
+def _fetch_lines(result: "FetchResult") -> list[str]:
+    from farcopy.terminal import size_text
+
+    counts = {what.value: count for what, count in result.counts.items() if count}
+    lines = [f"{counts[word]} {text}" for word, text in FETCHED_TEXTS.items() if word in counts]
+    if not counts and result.error is None:
+        return ["Nothing to fetch: nothing lies there"]
+    if result.bytes_read:
+        lines.append(f"{size_text(result.bytes_read)} received")
+    if result.error:
+        detail = f" ({result.error.detail})" if result.error.detail else ""
+        lines.append(f"Not finished: {result.error.text}{detail}")
+    return lines
+
+
+def _fetch_data(result: "FetchResult") -> dict[str, object]:
+    counts = {what.value: count for what, count in result.counts.items()}
+    return {
+        **{f"files_{word}": counts.get(word, 0) for word in FETCHED_TEXTS},
+        "bytes_read": result.bytes_read,
+        "problems": [{"path": path, "finding": what.value} for path, what in result.problems],
+        "finished": result.error is None,
+        "code": result.error.code if result.error else "",
+    }
+
+
+VERBS = (verify, fetch)
