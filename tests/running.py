@@ -447,6 +447,10 @@ class SlowFtpServer:
         """For uploads that begin from now on."""
         self._data.read_limit = bytes_per_s
 
+    def set_download_rate(self, bytes_per_s: int) -> None:
+        """Of each download that begins from now on; 0 is no limit."""
+        self._data.write_limit = bytes_per_s
+
     def stop(self) -> None:
         self._is_stopped = True
         self._thread.join(10)

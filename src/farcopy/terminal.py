@@ -94,6 +94,13 @@ def status_lines(view: StatusView) -> list[str]:
         f"{size_text(numbers.total_size_synced)} in {numbers.total_syncs} runs "
         f"({numbers.failed_syncs} failed, {numbers.partial_syncs} partial)",
     ]
+    if view.last_verification:
+        seen = view.last_verification
+        wrong = seen.counts.files_differing + seen.counts.files_missing
+        lines.append(
+            f"Verified:   {shown(seen.completed_at)}, {seen.counts.files_checked} files checked, "
+            f"{wrong} differing or missing"
+        )
     if view.current:
         now = view.current
         lines.append(

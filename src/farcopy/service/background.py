@@ -17,6 +17,7 @@ from farcopy.core.states import SyncType
 from farcopy.planning.schedule import next_look_due, next_run_due
 from farcopy.service import monitor
 from farcopy.service.execution import carry_out
+from farcopy.service.scrub import Scrub
 from farcopy.service.stop import StopSignal
 from farcopy.settings.environment import Environment
 from farcopy.store import configuration as stored
@@ -87,6 +88,7 @@ class BackgroundService:
     def __init__(self, environment: Environment, stop: StopSignal) -> None:
         self._environment = environment
         self._stop = stop
+        self._scrub = Scrub(environment, stop)
         self._last_complaint = ""
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -99,6 +101,7 @@ class BackgroundService:
                     self._tick()
                     self._stop.wait(TICK_S)
             finally:
+                self._scrub.give_way()
                 _log.info("service.stopped")
                 connection.close()
 
@@ -125,6 +128,7 @@ class BackgroundService:
             # A row of no version of ours: answered, or every start would meet it again.
             history.answer_request(request.pk, None, FarcopyError.code)
             return True
+        self._scrub.give_way()
         try:
             carry_out(
                 SyncType(request.sync_type),
@@ -148,6 +152,7 @@ class BackgroundService:
                 return
         if settings.monitoring_enabled and settings.has_source:
             self._monitor(row)
+        self._scrub.go_on(row)
 
     def _monitor(self, row: StoredConfiguration) -> None:
         now = timezone.now()
@@ -166,6 +171,7 @@ class BackgroundService:
         return last is None or not last.hard_failures
 
     def _start_automatic(self, sync_type: SyncType, row: StoredConfiguration) -> None:
+        self._scrub.give_way()
         try:
             carry_out(sync_type, "", self._environment, self._stop)
         except FarcopyError as error:

@@ -3,7 +3,7 @@
 Reads and single transactions only; nothing here waits, connects or scans.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +14,13 @@ from farcopy.core.config import SyncSettings, standing_warnings
 from farcopy.core.errors import FtpNotConfigured
 from farcopy.core.states import SyncType
 from farcopy.planning.schedule import next_sync_at
+from farcopy.service.times import shown
 from farcopy.store import configuration as stored
-from farcopy.store import history, lease, looks
+from farcopy.store import history, lease, looks, proofs
 from farcopy.store.configuration import StoredConfiguration
 from farcopy.store.history import RunRecord, Statistics
 from farcopy.store.looks import LastLook
+from farcopy.store.proofs import VerificationRecord
 
 HISTORY_LENGTH = 10
 """The reference: "Returns last 10 sync operations in history"."""
@@ -52,7 +54,10 @@ class CurrentSync:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """Everything status.php tells. backlog: what monitoring's last look found waiting."""
+    """Everything status.php tells. backlog: what monitoring's last look found waiting.
+
+    last_verification: the last one that is over, the command's or a day's scrub.
+    """
 
     last_sync: RunRecord | None
     history: list[RunRecord]
@@ -61,6 +66,7 @@ class StatusView:
     statistics: Statistics
     current: CurrentSync | None
     backlog: LastLook | None
+    last_verification: VerificationRecord | None
     is_service_running: bool
 
 
@@ -105,6 +111,7 @@ def status() -> StatusView:
         statistics=history.statistics(),
         current=current_sync(),
         backlog=looks.last(),
+        last_verification=proofs.last_verification(),
         is_service_running=lease.live_kind(now) == "service",
     )
 
@@ -119,7 +126,18 @@ def _warnings(row: StoredConfiguration) -> tuple[str, ...]:
         path = getattr(row.settings, name)
         if path is not None and not _is_directory(path):
             warnings.append(f"{name} is not there or is no directory this service can list")
+    warnings.extend(_verification_warnings())
     return tuple(warnings)
+
+
+def _verification_warnings() -> Iterator[str]:
+    last = proofs.last_verification()
+    wrong = last.counts.files_differing + last.counts.files_missing if last else 0
+    if last and wrong:
+        yield (
+            f"{wrong} files on the remote differed or were missing at the last verification "
+            f"({shown(last.completed_at)}); they are pending again, unless their source is gone"
+        )
 
 
 def _is_directory(path: str) -> bool:
