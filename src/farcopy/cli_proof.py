@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from farcopy.core.model import Check
     from farcopy.engine.fetch import Fetched
     from farcopy.service.fetching import FetchResult
+    from farcopy.service.rebuilding import Mended, RebuildResult
     from farcopy.service.verification import VerifyResult
 
 EXIT_FAILED = 1
@@ -213,4 +214,99 @@ def _fetch_data(result: "FetchResult") -> dict[str, object]:
     }
 
 
-VERBS = (verify, fetch)
+# --- rebuild ---
+
+
+@click.command()
+@click.option("--read-back", is_flag=True,
+              help="Compare contents too: read files back where the server has no hashes.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def rebuild(read_back: bool, as_json: bool) -> None:
+    """Make a damaged or lost ledger anew, from the sources and the remote.
+
+    Nothing is sent again that is there already: a source file whose final name holds as many
+    bytes is noted as stored. A size is no proof; --read-back or farcopy verify gives one.
+    A damaged SQLite file is moved aside, and its settings, accounts, history and audit trail
+    are taken over as far as they can be read. Stop farcopy serve, service and web before.
+
+    Exit code 0: all files are held, 3: some are due, 1: not done.
+    """
+    environment = set_up(with_database=False)
+    from farcopy.service import rebuilding
+    from farcopy.terminal import FileBar
+
+    stop = stop_on_signals()
+    mended = rebuilding.mend_database(environment)
+    if mended:
+        click.echo("\n".join(_mended_lines(mended)), err=True)
+    bar = FileBar("rebuilding")
+    bar.begin(None)
+    result = rebuilding.rebuild(
+        environment, stop, reads_back=read_back, on_file=lambda _file, _what: bar.advance()
+    )
+    bar.close()
+    if as_json:
+        click.echo(json.dumps(_rebuild_data(result, mended)))
+    else:
+        click.echo("\n".join(_rebuild_lines(result)))
+    if result.error:
+        sys.exit(EXIT_FAILED)
+    sys.exit(EXIT_WRONG if result.has_due else 0)
+
+
+SALVAGED_WORDS = {
+    "destinations": "destinations", "sync_configuration": "settings", "users": "accounts",
+    "sync_history": "runs of the history", "audit_logs": "lines of the audit trail",
+}
+
+
+def _mended_lines(mended: "Mended") -> list[str]:
+    lines = [f"The database is damaged. It now lies at {mended.moved_to}: keep it."]
+    for table in mended.tables:
+        word = SALVAGED_WORDS[table.table]
+        line = f"  {word}: {table.rows} taken over"
+        if not table.is_whole or table.lost_rows:
+            line += "; THE REST IS LOST"
+        lines.append(line)
+    if not mended.has_settings:
+        lines.append("THE SETTINGS ARE LOST: give them again (farcopy configure), then call "
+                     "farcopy rebuild again")
+    return lines
+
+
+def _rebuild_lines(result: "RebuildResult") -> list[str]:
+    counts = result.counts
+    texts = (
+        (counts.known, "were known to the ledger"),
+        (counts.verified, "are on the remote, verified by their content"),
+        (counts.stored, "are on the remote, stored: by their size, which is no proof of their "
+                        "content. farcopy verify gives one"),
+        (counts.absent, "are not there, or of another size: due"),
+        (counts.differs, "have another content there: due"),
+        (counts.unreadable, "could not be read or changed meanwhile: due"),
+        (counts.unreadable_folders, "folders of a source could not be listed"),
+        (counts.missing_roots, "source directories are not there"),
+        (counts.remote_only, "lie on the remote only, without a source; they stay there"),
+    )
+    lines = [f"{number} {text}" for number, text in texts if number]
+    if result.error:
+        lines.append(f"Not finished: {result.error.text}. Call it again to go on")
+    return lines or ["Nothing to rebuild: the sources hold no files"]
+
+
+def _rebuild_data(result: "RebuildResult", mended: "Mended | None") -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {
+        **asdict(result.counts),
+        "moved_to": str(mended.moved_to) if mended else None,
+        "salvaged": {
+            table.table: {"rows": table.rows, "whole": table.is_whole and not table.lost_rows}
+            for table in (mended.tables if mended else ())
+        },
+        "finished": result.error is None,
+        "code": result.error.code if result.error else "",
+    }
+
+
+VERBS = (verify, fetch, rebuild)

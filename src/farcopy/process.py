@@ -26,8 +26,13 @@ if TYPE_CHECKING:
     """What a serving process does besides: until stopped; says when it is ready."""
 
 
-def set_up(settings_module: str = "farcopy.settings.base") -> "Environment":
-    """Django, the home, its database and logs; every verb begins with it."""
+def set_up(
+    settings_module: str = "farcopy.settings.base", *, with_database: bool = True
+) -> "Environment":
+    """Django, the home, its database and logs; every verb begins with it.
+
+    with_database: False for the one verb that mends a database no other can open.
+    """
     os.environ["DJANGO_SETTINGS_MODULE"] = settings_module
     if os.name == "posix":
         os.umask(0o077)
@@ -43,7 +48,8 @@ def set_up(settings_module: str = "farcopy.settings.base") -> "Environment":
 
     environment: Environment = settings.ENVIRONMENT
     set_up_logs(environment.home, environment.log_keep_days)
-    prepare_database()
+    if with_database:
+        prepare_database()
     return environment
 
 

@@ -166,3 +166,32 @@ def test_verifying_a_laden_server_ends_truthfully_when_it_dies(site: Site) -> No
     assert code in (0, 1)
     assert states(site.home)["hospital/big"] in ("stored", "verified")
     assert arrived(site.place.root).keys() == site.expected().keys()
+
+
+def test_a_lost_ledger_is_rebuilt_and_nothing_is_sent_again(site: Site, tmp_path: Path) -> None:
+    write_tree(site.hospital, {".hidden": b"a name that servers hide"})
+    site.sync()
+    with relay(site.place) as between:
+        site.home = tmp_path / "new-home"
+        configure(
+            site.home, between, site.place.ftp_path,
+            orthanc_storage_path=site.orthanc, hospital_data_path=site.hospital,
+        )
+
+        answer = ask(site.home, "rebuild")
+
+        assert (answer["exit"], answer["absent"], answer["remote_only"]) == (0, 0, 0)
+        assert answer["stored"] + answer["verified"] == 27
+        assert sync(site.home)["message"] == "No new files to sync"
+        assert "STOR" not in between.commands
+
+
+def test_a_server_with_hashes_gives_a_verified_ledger(digest_site: Site, tmp_path: Path) -> None:
+    digest_site.sync()
+    flip(digest_site.place.root / "orthanc/00/ab/0000")
+    digest_site.home = tmp_path / "new-home"
+    digest_site.configure()
+    answer = ask(digest_site.home, "rebuild")
+    assert (answer["exit"], answer["verified"], answer["differs"]) == (3, 25, 1)
+    assert digest_site.sync()["files_synced"] == 1
+    assert digest_site.arrived() == digest_site.expected()

@@ -1,7 +1,7 @@
 """One session for reading, opened anew when it is lost. Used by verify, fetch and rebuild."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from farcopy.core.errors import (
@@ -59,6 +59,12 @@ class ReadingSession:
         """Raises: Interrupted when a stop was asked for."""
         if self._stop.is_set():
             raise Interrupted
+
+    def checked(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        """The blocks, with a check before each."""
+        for block in blocks:
+            self.check()
+            yield block
 
     def close(self) -> None:
         self._remote.close()

@@ -5,7 +5,7 @@ wrong becomes due again; what was replaced meanwhile is left alone. Sees ports o
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -97,15 +97,10 @@ class Verifier:
         if md5 is None:
             if not self._may_read(size_bytes):
                 raise BudgetUsedUp
-            md5 = md5_of(self._blocks(remote.read(path, size_bytes)))
+            md5 = md5_of(self._session.checked(remote.read(path, size_bytes)))
             bytes_read = size_bytes
         finding = Finding.VERIFIED if md5 == file.md5 else Finding.DIFFERS
         return Check(file, finding, bytes_read)
-
-    def _blocks(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
-        for block in blocks:
-            self._session.check()
-            yield block
 
     def _make_sure_of_base(self) -> None:
         """ftp_path itself is there: else all files would be called missing for one wrong setting.
