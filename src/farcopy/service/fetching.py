@@ -13,7 +13,6 @@ from farcopy.core.ports import Stop
 from farcopy.core.states import FileState
 from farcopy.engine.fetch import FINE, Fetched, Fetcher, Wanted, walk
 from farcopy.engine.reading import ReadingSession
-from farcopy.ftp.folders import KnownFolders
 from farcopy.planning.remote_path import remote_path
 from farcopy.service import wiring
 from farcopy.service.landing import FolderTarget
@@ -62,28 +61,20 @@ def fetch(
     check_target(directory, row.settings, environment.home)
     destination = stored.find_destination(row.settings)
     known = _Known(destination.pk if destination else 0)
-    session = ReadingSession(
-        wiring.make_remote(row, KnownFolders()), stop, environment.retry_scale
-    )
-    fetcher = Fetcher(session, FolderTarget(directory))
     result = FetchResult()
+    target = FolderTarget(directory)
     _log.info("fetch.started")
     try:
-        for scope in scopes:
-            before = result.counts.total()
-            for wanted in known.wanted(scope, session):
-                what = fetcher.fetch(wanted)
-                result.counts[what] += 1
-                if what not in FINE and len(result.problems) < MAX_TOLD:
-                    result.problems.append((str(wanted.path), what))
-                on_file(str(wanted.path), what)
-            if scope.path and result.counts.total() == before:
-                raise PathUnknown(f"{scope.root}/{scope.path}")
+        with wiring.reading_session(row, stop, environment.retry_scale) as session:
+            fetcher = Fetcher(session, target)
+            try:
+                for scope in scopes:
+                    _fetch_scope(scope, known, session, fetcher, result, on_file)
+            finally:
+                result.bytes_read = fetcher.bytes_read
     except FarcopyError as error:
         result.error = error
     finally:
-        session.close()
-        result.bytes_read = fetcher.bytes_read
         _log.info(
             "fetch.ended",
             extra={
@@ -92,6 +83,25 @@ def fetch(
             },
         )
     return result
+
+
+def _fetch_scope(
+    scope: Scope,
+    known: "_Known",
+    session: ReadingSession,
+    fetcher: Fetcher,
+    result: FetchResult,
+    on_file: Callable[[str, Fetched], None],
+) -> None:
+    before = result.counts.total()
+    for wanted in known.wanted(scope, session):
+        what = fetcher.fetch(wanted)
+        result.counts[what] += 1
+        if what not in FINE and len(result.problems) < MAX_TOLD:
+            result.problems.append((str(wanted.path), what))
+        on_file(str(wanted.path), what)
+    if scope.path and result.counts.total() == before:
+        raise PathUnknown(f"{scope.root}/{scope.path}")
 
 
 class _Known:

@@ -100,7 +100,8 @@ class LandingFile:
         except FileExistsError as error:
             raise TargetOccupied from error
         except (OSError, NotImplementedError):
-            self._rename()
+            with _names_judged():
+                self._rename()
 
     def _rename(self) -> None:
         """Where there are no hard links: an empty file takes the name first, if it is free."""

@@ -9,9 +9,7 @@ from django.db import connection
 
 from farcopy.core.errors import FarcopyError, FtpNotConfigured, SourcesNotConfigured
 from farcopy.core.model import SourceFile
-from farcopy.engine.reading import ReadingSession
 from farcopy.engine.rebuild import RebuildCounts, Rebuilder, Rebuilt
-from farcopy.ftp.folders import KnownFolders
 from farcopy.service import wiring
 from farcopy.service.background import Engine
 from farcopy.service.stop import StopSignal
@@ -105,25 +103,23 @@ def rebuild(
     with Engine(environment, "command", stop):
         destination = stored.destination_for(row.settings)
         held = DatabaseProofs(destination.pk)
-        remote = wiring.make_remote(row, KnownFolders())
-        session = ReadingSession(remote, stop, environment.retry_scale)
 
         def adopt(files: Sequence[tuple[SourceFile, str]], is_verified: bool) -> None:
             held.adopt(files, is_verified=is_verified)
 
-        rebuilder = Rebuilder(
-            session, DatabaseLedger(destination.pk), adopt, wiring.SystemClock(),
-            reads_back=reads_back, on_file=on_file,
-        )
-        result.counts = rebuilder.counts
         _log.info("rebuild.started")
         try:
-            for source in wiring.sources_of(row.settings):
-                rebuilder.rebuild(source)
+            with wiring.reading_session(row, stop, environment.retry_scale) as session:
+                rebuilder = Rebuilder(
+                    session, DatabaseLedger(destination.pk), adopt, wiring.SystemClock(),
+                    reads_back=reads_back, on_file=on_file,
+                )
+                result.counts = rebuilder.counts
+                for source in wiring.sources_of(row.settings):
+                    rebuilder.rebuild(source)
         except FarcopyError as error:
             result.error = error
         finally:
-            session.close()
             _log.info(
                 "rebuild.ended",
                 extra={

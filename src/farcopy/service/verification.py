@@ -9,9 +9,7 @@ from farcopy.core.errors import FarcopyError, FtpNotConfigured, PathUnknown
 from farcopy.core.model import Check, CheckCounts, Finding, HeldFile
 from farcopy.core.ports import Stop
 from farcopy.core.states import FileState
-from farcopy.engine.reading import ReadingSession
 from farcopy.engine.verify import Verifier
-from farcopy.ftp.folders import KnownFolders
 from farcopy.service import wiring
 from farcopy.service.paths import scopes_of
 from farcopy.settings.environment import Environment
@@ -70,9 +68,6 @@ def verify(
     clock = wiring.SystemClock()
     verification = proofs.begin(Kind.COMMAND, destination.pk, clock.now())
     _log.info("verify.started", extra={"verification": verification, "kind": "command"})
-    session = ReadingSession(
-        wiring.make_remote(row, KnownFolders()), stop, environment.retry_scale
-    )
 
     def note(check: Check) -> None:
         tell_wrong(verification, check)
@@ -82,18 +77,22 @@ def verify(
             result.last_copies_lost += 1
         on_check(check)
 
-    verifier = Verifier(session, held, clock, reads_content=reads_content, on_check=note)
+    counts = CheckCounts()
     try:
-        verifier.check_all(_sample(_files(held, scopes), sample_percent))
+        with wiring.reading_session(row, stop, environment.retry_scale) as session:
+            verifier = Verifier(session, held, clock, reads_content=reads_content, on_check=note)
+            try:
+                verifier.check_all(_sample(_files(held, scopes), sample_percent))
+            finally:
+                counts = verifier.counts
     except FarcopyError as error:
         result.error = error
     finally:
-        session.close()
-        result.counts = verifier.counts
-        proofs.add(verification, verifier.counts)
+        result.counts = counts
+        proofs.add(verification, counts)
         code = result.error.code if result.error else ""
         proofs.finish(verification, clock.now(), code)
-        tell_end(verification, verifier.counts, code)
+        tell_end(verification, counts, code)
     return result
 
 
