@@ -23,7 +23,14 @@ from farcopy.ftp import listing, reading
 from farcopy.ftp.folders import KnownFolders, ensure_folder
 from farcopy.ftp.hashes import ServerHash
 from farcopy.ftp.login import log_in
-from farcopy.ftp.publish import InHand, Phase, Publisher, put_back, remove
+from farcopy.ftp.publish import (
+    InHand,
+    Phase,
+    Publisher,
+    put_back,
+    remove,
+    remove_temporary,
+)
 from farcopy.ftp.session import Session
 from farcopy.ftp.settings import SessionSettings
 from farcopy.ftp.sockets import Guard
@@ -116,6 +123,7 @@ class FtpRemote:
     def settle(self, upload: Upload) -> StoreResult | None:
         hand = self._in_hand
         if hand is None or hand.upload.temporary_name != upload.temporary_name:
+            upload.withdraw()
             self.discard_temporary(upload.temporary_name)
             return None
         session = self._usable()
@@ -142,7 +150,7 @@ class FtpRemote:
             self._publisher_of(session).publish(hand)
             return True
         put_back(session, hand)
-        remove(session, hand.temporary)
+        remove_temporary(session, hand)
         return False
 
     def _discard_in_hand(self, session: Session, hand: InHand) -> None:
@@ -151,7 +159,13 @@ class FtpRemote:
         if hand.phase is not Phase.BEFORE and session.is_usable:
             with contextlib.suppress(FarcopyError):
                 put_back(session, hand)
-                remove(session, hand.temporary)
+                remove_temporary(session, hand)
+
+    def was_renamed(self, temporary_name: str, final_path: str, size_bytes: int) -> bool:
+        session = self._usable()
+        if session.size(self._path_of(temporary_name)) is not None:
+            return False
+        return session.size(self._final(PurePosixPath(final_path))) == size_bytes
 
     def temporaries(self) -> Sequence[str]:
         session = self._usable()

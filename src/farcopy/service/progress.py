@@ -47,6 +47,9 @@ class RunProgress:
         _log.warning("source.problem", extra={"run": self._run_id, "root": root, "code": code})
         history.note_problem(self._run_id, root, path, code)
 
+    def growing(self, files: int) -> None:
+        history.note_growing(self._run_id, files)
+
     def sent_bytes(self, count: int) -> None:
         with self._lock:
             self._bytes += count

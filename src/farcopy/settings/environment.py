@@ -38,6 +38,9 @@ class Environment:
     asks_hashes: bool
     scrub_percent: float
     scrub_mib: int
+    settle_s: float
+    tripwire_percent: float
+    tripwire_files: int
 
     @classmethod
     def read(cls) -> "Environment":
@@ -62,6 +65,14 @@ class Environment:
         for name, wait_s in waits.items():
             if not 0 < wait_s < MAX_WAIT_S:
                 raise EnvironmentInvalid(f"{name} must be between 0 and {MAX_WAIT_S:.0f} seconds")
+        if not 0 <= self.settle_s < MAX_WAIT_S:
+            raise EnvironmentInvalid(
+                f"FARCOPY_SETTLE_S must be at least 0 and below {MAX_WAIT_S:.0f} seconds"
+            )
+        if not 0 <= self.tripwire_percent <= 100 or self.tripwire_files < 1:
+            raise EnvironmentInvalid(
+                "FARCOPY_TRIPWIRE_PERCENT must be 0 to 100, FARCOPY_TRIPWIRE_FILES at least 1"
+            )
         if self.log_keep_days < 1 or not 0 <= self.retry_scale < MAX_WAIT_S:
             raise EnvironmentInvalid("FARCOPY_LOG_KEEP_DAYS or FARCOPY_RETRY_SCALE is too small")
         if not 0 <= self.scrub_percent <= 100:
@@ -89,6 +100,10 @@ class Environment:
             # A sixth and a bit: everything is looked at within a week.
             scrub_percent=_env.float("FARCOPY_SCRUB_PERCENT", 15.0),
             scrub_mib=_env.int("FARCOPY_SCRUB_MIB", 10240),
+            # A file modified more recently is looked at twice, that far apart.
+            settle_s=_env.float("FARCOPY_SETTLE_S", 10.0),
+            tripwire_percent=_env.float("FARCOPY_TRIPWIRE_PERCENT", 10.0),
+            tripwire_files=_env.int("FARCOPY_TRIPWIRE_FILES", 100),
         )
 
 

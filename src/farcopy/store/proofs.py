@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from farcopy.core.model import Check, CheckCounts, Finding, HeldFile, Outcome, SourceFile
+from farcopy.core.model import Check, CheckCounts, Finding, HeldFile, SourceFile
 from farcopy.core.states import HELD, FileState
 from farcopy.store.models import Replica, SyncHistory, Verification
 from farcopy.store.models import SourceFile as SourceRow
@@ -220,17 +220,6 @@ class DatabaseProofs:
                     ],
                 )
                 return int(cursor.rowcount)
-
-
-def note_versions(outcomes: Sequence[Outcome], now: datetime) -> None:
-    """Within the transaction that stores new versions: when each was verified, if it was."""
-    for state, moment in ((FileState.VERIFIED, now), (FileState.STORED, None)):
-        ids = [o.claimed.replica_id for o in outcomes if o.state is state]
-        if ids:
-            rows = Replica.objects.filter(pk__in=ids)
-            if moment is None:
-                rows = rows.filter(verified_at__isnull=False)
-            rows.update(verified_at=moment)
 
 
 # --- the verifications' rows ---

@@ -15,6 +15,7 @@ from farcopy.core.errors import (
     KeyMismatch,
     KeyUnusable,
     NoRunOn,
+    NotFrozen,
     RunAlreadyOn,
     ServiceNotRunning,
     SettingsInvalid,
@@ -107,7 +108,7 @@ def of_error(error: FarcopyError) -> Refusal:
             return invalid_fields(error.problems, error.code, SettingsInvalid.text)
         case KeyMismatch() | KeyUnusable() | ServiceNotRunning() | EngineBusy():
             return Refusal(503, error.code, error.text)
-        case RunAlreadyOn() | NoRunOn():
+        case RunAlreadyOn() | NoRunOn() | NotFrozen():
             return Refusal(409, error.code, error.text)
         case ConfigError():
             return Refusal(400, error.code, error.text)
