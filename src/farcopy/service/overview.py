@@ -11,12 +11,13 @@ from pathlib import Path
 from django.utils import timezone
 
 from farcopy.core.config import SyncSettings, standing_warnings
-from farcopy.core.errors import FtpNotConfigured
+from farcopy.core.errors import FtpNotConfigured, LedgerTrouble
 from farcopy.core.states import SyncType
 from farcopy.planning.schedule import next_sync_at
 from farcopy.store import configuration as stored
 from farcopy.store import history, lease, looks
 from farcopy.store.configuration import StoredConfiguration
+from farcopy.store.health import HEALTH
 from farcopy.store.history import RunRecord, Statistics
 from farcopy.store.looks import LastLook
 
@@ -52,7 +53,10 @@ class CurrentSync:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """Everything status.php tells. backlog: what monitoring's last look found waiting."""
+    """Everything status.php tells. backlog: what monitoring's last look found waiting.
+
+    ledger: "ok", or the code of what keeps the database from being written.
+    """
 
     last_sync: RunRecord | None
     history: list[RunRecord]
@@ -62,6 +66,7 @@ class StatusView:
     current: CurrentSync | None
     backlog: LastLook | None
     is_service_running: bool
+    ledger: str
 
 
 def configuration() -> ConfigurationView:
@@ -106,7 +111,16 @@ def status() -> StatusView:
         current=current_sync(),
         backlog=looks.last(),
         is_service_running=lease.live_kind(now) == "service",
+        ledger=HEALTH.trouble.code if HEALTH.trouble else "ok",
     )
+
+
+def try_writing() -> None:
+    """For a process that writes nothing else: learn whether the database takes it."""
+    try:
+        history.try_writing(timezone.now())
+    except LedgerTrouble as trouble:
+        HEALTH.note("probe", trouble)
 
 
 def _view(row: StoredConfiguration) -> ConfigurationView:
@@ -115,6 +129,9 @@ def _view(row: StoredConfiguration) -> ConfigurationView:
 
 def _warnings(row: StoredConfiguration) -> tuple[str, ...]:
     warnings = list(standing_warnings(row.settings, seen_tls=row.has_seen_tls))
+    trouble = HEALTH.trouble
+    if trouble is not None:
+        warnings.insert(0, f"nothing can be recorded and no sync begins: {trouble.text}")
     for name in ("orthanc_storage_path", "hospital_data_path"):
         path = getattr(row.settings, name)
         if path is not None and not _is_directory(path):

@@ -32,6 +32,7 @@ class Environment:
     reply_s: float
     stall_s: float
     retry_scale: float
+    ledger_patience_s: float
 
     @classmethod
     def read(cls) -> "Environment":
@@ -52,6 +53,7 @@ class Environment:
         waits = {
             "FARCOPY_CONNECT_TIMEOUT_S": self.connect_s, "FARCOPY_REPLY_TIMEOUT_S": self.reply_s,
             "FARCOPY_STALL_TIMEOUT_S": self.stall_s,
+            "FARCOPY_LEDGER_PATIENCE_S": self.ledger_patience_s,
         }
         for name, wait_s in waits.items():
             if not 0 < wait_s < MAX_WAIT_S:
@@ -75,6 +77,8 @@ class Environment:
             stall_s=_env.float("FARCOPY_STALL_TIMEOUT_S", 30.0),
             # 1.0: wait about 1 and 5 s between the attempts. Tests set it near 0.
             retry_scale=_env.float("FARCOPY_RETRY_SCALE", 1.0),
+            # How long a run waits for a database that is away; then it ends.
+            ledger_patience_s=_env.float("FARCOPY_LEDGER_PATIENCE_S", 60.0),
         )
 
 

@@ -1,0 +1,20 @@
+"""Is the SQLite file sound? Asked after an end without notice, before anything is written."""
+
+from django.db import connection
+
+from farcopy.store.troubles import Corrupt
+
+
+def check() -> None:
+    """Raises: LedgerCorrupt. Of PostgreSQL nothing is asked: it keeps its own house.
+
+    Reads every page, but compares no index with its table (that is integrity_check).
+    """
+    if connection.vendor != "sqlite":
+        return
+    with connection.cursor() as cursor:
+        # On a damaged file it may raise instead of answering: translated like any error.
+        cursor.execute("PRAGMA quick_check(1)")
+        answer = cursor.fetchone()
+    if answer != ("ok",):
+        raise Corrupt("quick_check")
