@@ -17,10 +17,12 @@ from farcopy.planning.schedule import next_sync_at
 from farcopy.store import configuration as stored
 from farcopy.store import history, lease, looks
 from farcopy.store.configuration import StoredConfiguration
-from farcopy.store.health import HEALTH
+from farcopy.store.health import AUDIT, HEALTH
 from farcopy.store.history import RunRecord, Statistics
 from farcopy.store.looks import LastLook
+from farcopy.store.patience import wait_at_most
 
+PROBE_BUSY_S = 0.5
 HISTORY_LENGTH = 10
 """The reference: "Returns last 10 sync operations in history"."""
 
@@ -117,10 +119,19 @@ def status() -> StatusView:
 
 def try_writing() -> None:
     """For a process that writes nothing else: learn whether the database takes it."""
+    wait_at_most(PROBE_BUSY_S)
     try:
         history.try_writing(timezone.now())
     except LedgerTrouble as trouble:
-        HEALTH.note("probe", trouble)
+        HEALTH.note(AUDIT, trouble)
+    else:
+        HEALTH.clear(AUDIT)
+
+
+def ask_again() -> None:
+    """Whether a trouble of the audit trail lasts; nothing is written while all is well."""
+    if HEALTH.trouble is not None and HEALTH.damage is None:
+        try_writing()
 
 
 def _view(row: StoredConfiguration) -> ConfigurationView:

@@ -10,7 +10,9 @@ from farcopy.core.errors import LedgerCorrupt, LedgerTrouble
 from farcopy.store.models import SyncConfiguration
 
 ENGINE = "engine"
-"""The writer that takes runs; others: its heartbeat, the audit trail, a probe."""
+HEARTBEAT = "heartbeat"
+AUDIT = "audit"
+"""The writers: who takes runs, its heartbeat, and whoever else writes a row now and then."""
 
 
 class LedgerHealth:

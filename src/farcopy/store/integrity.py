@@ -1,8 +1,23 @@
 """Is the SQLite file sound? Asked after an end without notice, before anything is written."""
 
+from pathlib import Path
+
 from django.db import connection
 
 from farcopy.store.troubles import Corrupt
+
+Stamp = tuple[int, int, int]
+
+
+def stamp() -> Stamp | None:
+    """Changes when another file stands in its place. None: there is no file."""
+    if connection.vendor != "sqlite":
+        return None
+    try:
+        found = Path(connection.settings_dict["NAME"]).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def check() -> None:
