@@ -60,6 +60,7 @@ def status_data(view: StatusView, now: datetime) -> status_schemas.StatusData:
             "current_sync": None if view.current is None else _current(view.current),
             "backlog": None if view.backlog is None else _backlog(view.backlog),
             "service_running": view.is_service_running,
+            "ledger": view.ledger,
             "warnings": list(view.configuration.warnings),
         }
     )

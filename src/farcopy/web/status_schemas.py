@@ -89,6 +89,9 @@ class StatusData(BaseModel):
     service_running: bool = told(
         "Whether the background service lives; without it nothing syncs.", True
     )
+    ledger: str = told(
+        "ok, or the code of what keeps the database from being written (ledger_full …).", "ok"
+    )
     warnings: Warnings
 
 
