@@ -126,22 +126,26 @@ class BackgroundService:
         """
         with ExitStack() as ends:
             try:
-                wait_s = self._turn(ends)
-                on_ready()
+                wait_s = self._turn(ends, on_ready)
                 while not self._stop.wait(wait_s):
                     wait_s = self._turn(ends)
             finally:
                 _log.info("service.stopped")
                 connection.close()
 
-    def _turn(self, ends: ExitStack) -> float:
+    def _turn(self, ends: ExitStack, on_begun: Callable[[], None] = lambda: None) -> float:
         """One round of work. Returns after how many seconds the next one is due."""
         if self._damaged is not None and self._damaged == integrity.stamp():
             return LONGEST_RETRY_S  # nobody has put another file in its place
         forget_replaced_file()
         try:
             if self._engine is None:
-                self._begin(ends)
+                try:
+                    self._begin(ends)
+                except LedgerTrouble:
+                    on_begun()  # there is somebody to ask what is wrong
+                    raise
+                on_begun()
             elif self._trouble is not None:
                 # First of all: a run whose end could not be written is still `running`.
                 self._engine.recover(self._trouble)

@@ -23,7 +23,8 @@ def stamp() -> Stamp | None:
 def check() -> None:
     """Raises: LedgerCorrupt. Of PostgreSQL nothing is asked: it keeps its own house.
 
-    Reads every page, but compares no index with its table (that is integrity_check).
+    Reads every page, but compares no index with its table (that is integrity_check):
+    0.22 s for 200,000 replicas in 85 MB on a warm disk, so some ten seconds for ten million.
     """
     if connection.vendor != "sqlite":
         return
