@@ -134,6 +134,27 @@ def test_a_run_whose_disk_fills_ends_and_is_closed_when_there_is_room_again(
     assert set(states(home).values()) == {"stored"}
 
 
+def test_on_a_disk_that_was_full_before_the_start_reads_answer_too(
+    on_small_disk: Archive,
+) -> None:
+    home = on_small_disk.home
+    with serving(home) as farcopy, signed_in(farcopy.url) as api:
+        cookies = api.client.cookies
+    filler = fill(home.parent)
+    serve = serving(home, is_well=False)
+    with serve as farcopy, signed_in(farcopy.url, cookies) as api:
+        api.wait_for_ledger("ledger_full")
+        refused(api.configure(sync_interval=99), "ledger_full")
+        assert run_farcopy(home, "status").returncode == 0
+        done = run_farcopy(home, "sync")
+        assert (done.returncode, "disk of the database is full" in done.stderr) == (1, True)
+
+        filler.unlink()
+        api.wait_for_ledger("ok")
+        wait_until(lambda: api.status()["service_running"])
+        assert api.configure(sync_interval=88).status_code == 200
+
+
 # --- read-only ---
 
 

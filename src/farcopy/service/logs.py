@@ -7,7 +7,9 @@ Names of files and values of settings never get here; entry ids do.
 import contextlib
 import logging
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 from concurrent_log_handler import ConcurrentTimedRotatingFileHandler
 from pythonjsonlogger.json import JsonFormatter
@@ -17,10 +19,25 @@ from farcopy.store.keys import make_private_directory
 FILES = {"farcopy.sync": "sync.log", "farcopy.auth": "auth.log", "": "service.log"}
 
 
+TELL_EVERY_S = 10.0
+
+
 class _FileHandler(ConcurrentTimedRotatingFileHandler):
-    """What cannot be written to the file goes to standard error, and stops nobody."""
+    """What cannot be written to the file goes to standard error, and stops nobody.
+
+    Each event once in a while only: whoever reads standard error may be slow, and a
+    page that is open asks once a second.
+    """
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._told_s: dict[str, float] = {}
 
     def handleError(self, record: logging.LogRecord) -> None:
+        now_s = time.monotonic()
+        if now_s - self._told_s.get(record.msg, -TELL_EVERY_S) < TELL_EVERY_S:
+            return
+        self._told_s[record.msg] = now_s
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.write(self.format(record) + "\n")
 

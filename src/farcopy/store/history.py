@@ -24,7 +24,7 @@ from farcopy.store.models import (
     Transfer,
 )
 
-_NO_NOTICE = "farcopy or its machine stopped without notice"
+_NO_NOTICE = "farcopy, its machine or its database stopped without notice"
 
 
 @dataclass(frozen=True, slots=True)

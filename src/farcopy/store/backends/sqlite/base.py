@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from django.db import OperationalError
 from django.db.backends.sqlite3 import base
 
 from farcopy.store import troubles
@@ -23,6 +24,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     may_create = False
     busy_s: float | None = None
+    _why_read_only: OperationalError | None = None
     _opened: tuple[int, int] | None = None
 
     @cached_property
@@ -30,7 +32,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return troubles.Translating(self)
 
     def trouble_of(self, error: BaseException) -> BaseException | None:
-        return troubles.of_sqlite(error, str(self.settings_dict["NAME"]))
+        trouble = troubles.of_sqlite(error, str(self.settings_dict["NAME"]))
+        if isinstance(trouble, troubles.ReadOnly) and self._why_read_only is not None:
+            # We opened it so: what is wrong is what made us do it.
+            return type(self._why_read_only)(*self._why_read_only.args)
+        return trouble
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
@@ -41,6 +47,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         file = Path(conn_params["database"])
         mode = "rwc" if self.may_create else "rw"
+        self._why_read_only = None
         try:
             return self._open(conn_params, f"mode={mode}")
         except sqlite3.Error as error:
@@ -53,6 +60,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             connection = self._open(conn_params, "mode=ro&immutable=1")
             # Only for this request, so that a disk that is well again is noticed.
             self.close_at = time.monotonic()
+            self._why_read_only = troubles.of_sqlite(error, str(file))
             return connection
 
     def _open(self, conn_params: dict[str, Any], query: str) -> Any:
