@@ -37,6 +37,7 @@ WITHIN_S = 60.0
 """No verb of these tests takes longer; on a laden machine they take their time."""
 QUICK = {
     "FARCOPY_RETRY_SCALE": "0.02",
+    "FARCOPY_SETTLE_S": "0.2",
     "FARCOPY_CONNECT_TIMEOUT_S": "5",
     "FARCOPY_REPLY_TIMEOUT_S": "10",
     "FARCOPY_STALL_TIMEOUT_S": "10",

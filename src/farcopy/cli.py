@@ -14,6 +14,7 @@ import click
 from farcopy import __version__
 from farcopy.core.config import FIELDS, Field
 from farcopy.core.errors import FarcopyError, RunAlreadyOn, SettingsInvalid
+from farcopy.core.model import ActionKind
 from farcopy.core.states import RunState
 from farcopy.process import (
     background_service,
@@ -220,13 +221,25 @@ def cancel() -> None:
     click.echo(f"Asked run {runs.cancel()} to end")
 
 
+@cli.command("confirm-changes")
+def confirm_changes() -> None:
+    """Let changes through that froze the sync; the next one sends them."""
+    set_up()
+    from farcopy.process import account_name
+    from farcopy.service import freezing
+
+    changed, vanished = freezing.confirm_changes(account_name())
+    click.echo(f"Confirmed: {changed} changed files will be sent, {vanished} have vanished "
+               "(their copies stay)")
+
+
 def _dry_run(as_json: bool) -> None:
     from django.utils import timezone
 
     from farcopy.service import monitor
     from farcopy.store import configuration as stored
 
-    counts = dict.fromkeys(("send", "check", "skip"), 0)
+    counts = dict.fromkeys(map(str, ActionKind), 0)
     due_bytes = 0
     for action in monitor.planned_actions(stored.load(), timezone.now(), is_manual=True):
         counts[action.kind.value] += 1
@@ -238,8 +251,10 @@ def _dry_run(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({**counts, "bytes": due_bytes}))
     else:
-        click.echo(f"{counts['send']} to send, {counts['check']} to check, "
-                   f"{counts['skip']} skipped; {due_bytes} bytes")
+        parts = [f"{counts['send']} to send", f"{counts['check']} to check"]
+        parts += [f"{counts['wait']} not at rest yet"] if counts["wait"] else []
+        parts += [f"{counts['hold']} held back"] if counts["hold"] else []
+        click.echo(f"{', '.join(parts)}, {counts['skip']} skipped; {due_bytes} bytes")
 
 
 @cli.command()

@@ -142,12 +142,12 @@ def run_and_show(environment: "Environment") -> "RunSummary":
     try:
         with Engine(environment, "command", stop):
             return _in_background(
-                lambda: carry_out(SyncType.MANUAL, _account_name(), environment, stop)
+                lambda: carry_out(SyncType.MANUAL, account_name(), environment, stop)
             )
     except EngineBusy:
         pass
     try:
-        request_id = runs.request_sync(_account_name())
+        request_id = runs.request_sync(account_name())
     except ServiceNotRunning as error:
         # The lock is held, but nobody takes requests: a command that begins or ends just now.
         raise RunAlreadyOn from error
@@ -182,7 +182,7 @@ def _closing_connection(work: "Callable[[], RunSummary]") -> "Callable[[], RunSu
     return with_close
 
 
-def _account_name() -> str:
+def account_name() -> str:
     """Who is at the keyboard, for the history."""
     import getpass
 

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from farcopy.core.errors import LedgerTrouble
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
+from farcopy.planning.verdict import growing_warning
 from farcopy.service import overview
 from farcopy.service.overview import CurrentSync, StatusView
 from farcopy.service.times import shown
@@ -85,6 +86,8 @@ def summary_lines(summary: RunSummary) -> list[str]:
     if summary.error_message:
         lines.append(summary.error_message)
     lines.extend(f"  {line}" for line in summary.errors if line != summary.error_message)
+    if counts.files_growing:
+        lines.append(growing_warning(counts.files_growing))
     return lines
 
 
@@ -152,6 +155,7 @@ def status_data(view: StatusView) -> dict[str, object]:
             }
             for run in view.history
         ],
+        "is_frozen": view.frozen is not None,
         "warnings": list(view.configuration.warnings),
     }
 

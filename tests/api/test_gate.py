@@ -38,8 +38,8 @@ def expected(path: str, caller: str, method: str) -> set[int]:
         return {404}
     if method != route.method:
         return {405}
-    # With nothing configured and no run on, 400 and 409 of a view are past the gate as well.
-    if path == "/api/sync/cancel.php":
+    # With nothing configured, on or frozen, 400 and 409 of a view are past the gate as well.
+    if path in ("/api/sync/cancel.php", "/api/sync/confirm-changes.php"):
         return {409}
     return {400} if path in BODIES else {200, 400}
 

@@ -69,7 +69,7 @@ def test_runs_are_counted_by_how_they_ended(tmp_path: Path) -> None:
 
 def test_a_run_that_is_on_is_shown_with_what_is_done_and_due(tmp_path: Path) -> None:
     home, data = tmp_path / "home", tmp_path / "data"
-    size_bytes = 2 * SLOW_BYTES  # two pauses: it is looked at twice meanwhile
+    size_bytes = 4 * SLOW_BYTES  # pauses enough: it is looked at twice meanwhile
     write_tree(data, {"large": pattern(size_bytes, "large")})
     with slow_ftp_server(tmp_path / "remote", SLOW_BYTES_PER_S) as server:
         configure(home, server, hospital_data_path=data)

@@ -259,7 +259,9 @@ def test_a_dry_run_asks_the_server_nothing_and_leaves_a_new_home_without_a_run(
     done = run_farcopy(home, "sync", "--dry-run", "--json")
 
     assert done.returncode == 0
-    assert json.loads(done.stdout) == {"send": 2, "check": 0, "skip": 0, "bytes": 3000}
+    assert json.loads(done.stdout) == {
+        "send": 2, "check": 0, "wait": 0, "hold": 0, "skip": 0, "bytes": 3000,
+    }
     assert runs(home) == []
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import trustme
@@ -15,6 +16,9 @@ from tests.contract.places import FakePlace, Place, PyFtpPlace, RealPlace
 from tests.contract.rig import Rig
 from tests.parts.fixtures import FtpServerFactory, make_ftp_place
 from tests.parts.ftp_servers import KINDS, FtpServer, Kind
+
+if TYPE_CHECKING:  # it sets Django up, which only its tests need
+    from tests.contract.house import House
 
 REAL = [(kind, tls) for kind in KINDS for tls in (False, True)]
 KINDS_OF_PLACE = ["fake", "pyftpdlib", *(f"{k}-tls" if tls else k for k, tls in REAL)]
@@ -132,3 +136,16 @@ def _no_thread_stays() -> Iterator[None]:
         for thread in left:
             thread.join(0.1)
     assert not left
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> "Iterator[House]":
+    """On a new SQLite ledger, with the fake remote."""
+    from django.db import connection
+
+    from tests.contract.databases import sqlite_options, use_database
+    from tests.contract.house import House
+
+    use_database(sqlite_options(tmp_path / "test.sqlite3"))
+    yield House(tmp_path)
+    connection.close()

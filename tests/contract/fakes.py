@@ -24,6 +24,8 @@ from farcopy.core.errors import (
     RemoteReadOnly,
     SessionError,
     SourceChanged,
+    SourceGrew,
+    SourceShrank,
 )
 from farcopy.core.model import SourceReader, StoreResult, Upload
 from farcopy.planning.remote_path import displaced_name, parse_temporary, temporary_name
@@ -71,7 +73,8 @@ def make_upload(
     claim: int = 1,
     size_bytes: int | None = None,
     is_changed: bool = False,
-    may_publish: Callable[[], bool] = lambda: True,
+    may_publish: Callable[[str], bool] = lambda _md5: True,
+    withdraw: Callable[[], None] = lambda: None,
     on_bytes: Callable[[int], None] = lambda _count: None,
     error: FileError | None = None,
 ) -> Upload:
@@ -89,6 +92,7 @@ def make_upload(
         final_path=PurePosixPath(final_path),
         open_source=open_source,
         may_publish=may_publish,
+        withdraw=withdraw,
         on_bytes=on_bytes,
     )
 
@@ -161,7 +165,7 @@ class FakeRemote:
             content += block
             server.temporaries[upload.temporary_name] = content
             if len(content) > upload.size_bytes:
-                raise SourceChanged
+                raise SourceGrew
             upload.on_bytes(len(block))
             if server.is_frozen:
                 self._is_aborted.wait()
@@ -170,9 +174,9 @@ class FakeRemote:
                 server.cut_after_bytes = None
                 raise ConnectionLost
         if len(content) != upload.size_bytes:
-            raise SourceChanged
+            raise SourceShrank
         reader.check_unchanged()
-        if not upload.may_publish():
+        if not upload.may_publish(reader.md5):
             raise Fenced
         self._in_hand = (upload, reader.md5, True)
         server.temporaries.pop(upload.temporary_name, None)
@@ -188,12 +192,22 @@ class FakeRemote:
     def settle(self, upload: Upload) -> StoreResult | None:
         self._use()
         hand, self._in_hand = self._in_hand, None
-        is_gone = self.server.temporaries.pop(upload.temporary_name, None) is None
+        is_gone = upload.temporary_name not in self.server.temporaries
+        if not is_gone or hand is None or not hand[2]:
+            upload.withdraw()
+        self.server.temporaries.pop(upload.temporary_name, None)
         if hand is None or hand[0] is not upload or not (hand[2] and is_gone):
             return None
         if len(self.server.files.get(str(upload.final_path), b"")) != upload.size_bytes:
             return None
         return StoreResult(upload.replica_id, bytes_sent=upload.size_bytes, md5=hand[1])
+
+    def was_renamed(self, temporary_name: str, final_path: str, size_bytes: int) -> bool:
+        self._use()
+        if temporary_name in self.server.temporaries:
+            return False
+        content = self.server.files.get(final_path)
+        return content is not None and len(content) == size_bytes
 
     def temporaries(self) -> Sequence[str]:
         self._use()

@@ -77,7 +77,7 @@ def test_a_lost_226_of_a_changed_source_is_never_published(rig: Rig) -> None:
 
 def test_the_fence_is_asked_again_when_settling(rig: Rig) -> None:
     remote = rig.remote(at("STOR", Lose()))
-    upload = make_upload(1, b"content", may_publish=lambda: False)
+    upload = make_upload(1, b"content", may_publish=lambda _md5: False)
     with pytest.raises(SessionError):
         list(remote.store([upload]))
     remote.open()

@@ -99,7 +99,7 @@ def test_a_connection_lost_anywhere_in_a_replacement_is_settled(
 def test_a_replacement_settled_behind_the_fence_puts_the_old_file_back(strict_rig: Rig) -> None:
     answers = iter([True] * 3)
     remote = strict_rig.remote(nth("RNTO", 3, Close()))
-    upload = make_upload(1, b"new", may_publish=lambda: next(answers, False))
+    upload = make_upload(1, b"new", may_publish=lambda _md5: next(answers, False))
     with pytest.raises(SessionError):
         list(remote.store([upload]))
     remote.open()

@@ -142,8 +142,8 @@ def test_every_claim_draws_a_new_number_and_the_old_one_changes_nothing(
     ledger.put_back(batch)
     (current,) = ledger.claim(batch)
     assert current.claim > late.claim
-    assert not ledger.holds(late.replica_id, late.claim)
-    assert ledger.holds(current.replica_id, current.claim)
+    assert not ledger.intend(late.replica_id, late.claim, MD5)
+    assert ledger.intend(current.replica_id, current.claim, MD5)
     ledger.record(run_id, [stored(late)])
     assert counters(run_id)[1] == 0
     assert Transfer.objects.count() == 0
@@ -164,7 +164,7 @@ def test_a_file_in_hand_is_not_admitted_again(ledger: DatabaseLedger, run_id: in
     (claimed,) = ledger.claim(ledger.admit(run_id, next(NUMBERS), [file("a")]))
     again = ledger.admit(run_id, next(NUMBERS), [file("a", size=6, mtime=2)])
     assert not ledger.claim(again)
-    assert ledger.holds(claimed.replica_id, claimed.claim)
+    assert ledger.intend(claimed.replica_id, claimed.claim, MD5)
 
 
 def test_a_changed_file_keeps_the_md5_of_what_the_remote_holds_until_it_is_replaced(
@@ -206,9 +206,10 @@ def test_directories_come_once_each_page_by_page(ledger: DatabaseLedger, run_id:
 
 def test_a_skipped_name_is_noted_with_its_reason(ledger: DatabaseLedger, run_id: int) -> None:
     for _ in range(2):
-        ledger.skip("hospital", "d", [SkippedName("link", "symlink")])
+        ledger.skip(run_id, "hospital", "d", [SkippedName("link", "symlink")])
     assert Replica.objects.get(state="skipped").reason == "symlink"
     assert ledger.known("hospital", ["d"])["d"]["link"].state == "skipped"
+    assert set(Transfer.objects.values_list("outcome", "reason")) == {("skipped", "symlink")}
 
 
 def test_temporaries_are_explained_only_when_nobody_has_them_in_hand(
@@ -221,17 +222,6 @@ def test_temporaries_are_explained_only_when_nobody_has_them_in_hand(
     assert ledger.explain_temporary(claimed.replica_id, claimed.claim) == "orthanc/ab/cd/a"
     assert ledger.explain_temporary(claimed.replica_id, claimed.claim + 1) is None
     assert ledger.explain_temporary(10**9, 1) is None
-
-
-def test_a_source_that_changed_is_readmitted_under_the_same_claim(
-    ledger: DatabaseLedger, run_id: int
-) -> None:
-    (claimed,) = ledger.claim(ledger.admit(run_id, next(NUMBERS), [file("a")]))
-    newer = file("a", size=50, mtime=2)
-    ledger.readmit(claimed, newer)
-    ledger.record(run_id, [stored(ClaimedFile(claimed.replica_id, claimed.claim, newer))])
-    entry = ledger.known("orthanc", ["ab/cd"])["ab/cd"]["a"]
-    assert (entry.state, entry.size_bytes, entry.mtime_ns) == ("stored", 50, 2)
 
 
 def test_one_run_at_a_time_is_kept_by_the_database(ledger: DatabaseLedger, run_id: int) -> None:
@@ -282,7 +272,7 @@ def test_recovery_frees_what_was_in_hand_and_tells_the_run_as_failed(
     assert history.recover(NOW) == [run_id]
     assert history.get(run_id).status is RunState.FAILED
     assert ledger.known("orthanc", ["ab/cd"])["ab/cd"]["a"].state == "pending"
-    assert not ledger.holds(claimed.replica_id, claimed.claim)
+    assert not ledger.intend(claimed.replica_id, claimed.claim, MD5)
     assert history.recover(NOW) == []
 
 

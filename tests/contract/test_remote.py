@@ -88,7 +88,7 @@ def test_odd_names_stay_as_they_are(place: Place, remote: Remote, name: str) -> 
 
 def test_the_fence_refuses_a_late_worker(place: Place, remote: Remote) -> None:
     place.put("orthanc/a/b", b"of the other worker")
-    late = make_upload(1, b"late", may_publish=lambda: False)
+    late = make_upload(1, b"late", may_publish=lambda _md5: False)
     assert errors(remote.store([late])) == [Fenced]
     assert place.read("orthanc/a/b") == b"of the other worker"
     assert place.temporaries() == set()
@@ -109,7 +109,10 @@ def test_a_source_changed_under_our_hands_leaves_no_trace(
     place: Place, remote: Remote, make: Callable[[], object]
 ) -> None:
     results = list(remote.store([make(), make_upload(2, b"next", "orthanc/next")]))  # type: ignore[list-item]
-    assert errors(results) == [SourceChanged, None]
+    changed, next_one = errors(results)
+    assert changed is not None
+    assert issubclass(changed, SourceChanged)
+    assert next_one is None
     assert place.finals() == {"orthanc/next"}
     assert place.temporaries() == set()
 

@@ -142,7 +142,7 @@ def test_two_homes_on_one_database_do_not_work_at_the_same_time(
     archive: Archive, tmp_path: Path
 ) -> None:
     archive.server.set_rate(SLOW_BYTES_PER_S)
-    write_tree(archive.data, {"large": pattern(SLOW_BYTES, "large")})
+    write_tree(archive.data, {"large": pattern(4 * SLOW_BYTES, "large")})
     other = tmp_path / "other"
     other.mkdir()
     shutil.copy(archive.home / "farcopy.key", other)  # the same key, another lock file

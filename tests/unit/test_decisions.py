@@ -121,8 +121,9 @@ def test_errors_are_at_most_a_hundred_lines_and_one_that_counts_the_rest() -> No
     assert shorten(lines, 250) == (*lines, "… and 150 more")
 
 
-def test_only_uploading_leads_to_stored_but_for_a_file_that_returned() -> None:
+def test_only_uploading_leads_to_stored_but_for_what_was_there_already() -> None:
     assert sources_of(FileState.STORED) == {
-        FileState.UPLOADING, FileState.VERIFIED, FileState.VANISHED}
+        FileState.UPLOADING, FileState.VERIFIED, FileState.VANISHED,  # a file that returned
+        FileState.PENDING, FileState.FAILED}  # found unchanged, or renamed before a crash
     assert sources_of(FileState.UPLOADING) == {FileState.PENDING}
     assert set(MOVES) == set(FileState)

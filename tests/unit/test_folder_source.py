@@ -1,6 +1,7 @@
 """The folder source on real directories: what is yielded, skipped, refused."""
 
 import os
+import socket
 import threading
 from pathlib import Path
 
@@ -61,10 +62,13 @@ def test_the_root_itself_may_be_a_link(tmp_path: Path) -> None:
 
 
 @posix_only
-def test_fifos_and_sockets_are_skipped_as_special(tmp_path: Path) -> None:
+def test_fifos_and_sockets_are_skipped_as_what_they_are(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
     source = FolderSource("hospital", tmp_path)
-    assert listings(source)[""].skipped == (("fifo", Reason.SPECIAL),)
+    assert sorted(listings(source)[""].skipped) == [
+        ("fifo", Reason.FIFO), ("socket", Reason.SOCKET)]
 
 
 @posix_only

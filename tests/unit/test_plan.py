@@ -14,7 +14,7 @@ from farcopy.core.model import (
     SourceFile,
 )
 from farcopy.core.states import FileState
-from farcopy.planning.plan import plan
+from farcopy.planning.plan import Occasion, plan
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MD5 = "0" * 32
@@ -35,7 +35,7 @@ def planned(
     files: list[SourceFile], known: dict[str, LedgerEntry], *, is_manual: bool = False
 ) -> Plan:
     listing = DirectoryListing("orthanc", "ab/cd", tuple(files))
-    return plan(listing, known, now=NOW, is_manual=is_manual)
+    return plan(listing, known, Occasion(NOW, is_manual))
 
 
 def only_action(result: Plan) -> tuple[ActionKind, Reason]:
@@ -101,7 +101,7 @@ def test_a_file_gone_from_the_directory_is_vanished_once() -> None:
 
 def test_nothing_is_concluded_from_a_directory_that_could_not_be_listed() -> None:
     listing = DirectoryListing("orthanc", "ab/cd", is_unreadable=True)
-    result = plan(listing, {"a": entry(FileState.STORED)}, now=NOW, is_manual=False)
+    result = plan(listing, {"a": entry(FileState.STORED)}, Occasion(NOW, is_manual=False))
     assert result.vanished == ()
     assert result.is_unreadable
 
@@ -115,6 +115,6 @@ def test_a_file_that_returns_with_its_old_size_is_checked_before_it_is_sent() ->
 
 def test_links_and_special_files_are_skipped_with_their_reason() -> None:
     listing = DirectoryListing("orthanc", "", (), (SkippedName("l", Reason.SYMLINK),))
-    result = plan(listing, {}, now=NOW, is_manual=True)
+    result = plan(listing, {}, Occasion(NOW, is_manual=True))
     assert only_action(result) == (ActionKind.SKIP, Reason.SYMLINK)
     assert result.vanished == ()

@@ -2,7 +2,8 @@
 
 FarcopyError
 ├── FileError      one file is affected, the others go on
-│   ├── SourceChanged · SourceVanished · SourceUnreadable · LocalName
+│   ├── SourceChanged (SourceGrew · SourceShrank · SourceReplaced)
+│   ├── SourceVanished · SourceUnreadable · LocalName
 │   └── PathRefused · SizeMismatch · UploadRefused · Fenced
 ├── SessionError   the control connection is of no more use; a new one may be
 │   └── ConnectionLost · ReplyTimeout · OutOfStep · TooManyConnections
@@ -17,7 +18,7 @@ FarcopyError
 │   └── LedgerCorrupt · LedgerUnreachable
 ├── SourceMissing · SourceDirectoryUnreadable   a root or directory could not be read
 ├── SyncFrozen     too much of the source changed at once: an admin has to confirm
-├── RunAlreadyOn · NoRunOn · ServiceNotRunning · EngineBusy   the state forbids it
+├── RunAlreadyOn · NoRunOn · NotFrozen · ServiceNotRunning · EngineBusy   the state forbids it
 ├── Interrupted    a person or a signal asked to stop
 └── StoppedWaiting whoever waited for a run has left; the run goes on
 
@@ -73,6 +74,21 @@ class SourceChanged(FileError):
     is_retryable = True
     uses_attempt = False
     text = "the file changed while it was read; it will be sent again when it is at rest"
+
+
+class SourceGrew(SourceChanged):
+    code = "source_grew"
+    text = "the file grew while it was read; it will be sent again when it is at rest"
+
+
+class SourceShrank(SourceChanged):
+    code = "source_shrank"
+    text = "the file shrank while it was read; it will be sent again when it is at rest"
+
+
+class SourceReplaced(SourceChanged):
+    code = "source_replaced"
+    text = "the file was replaced while it was read; the new one will be sent"
 
 
 class SourceVanished(FileError):
@@ -348,6 +364,11 @@ class RunAlreadyOn(FarcopyError):
 class NoRunOn(FarcopyError):
     code = "no_sync_running"
     text = "No sync is running"
+
+
+class NotFrozen(FarcopyError):
+    code = "not_frozen"
+    text = "Sync is not frozen; there is nothing to confirm"
 
 
 class ServiceNotRunning(FarcopyError):

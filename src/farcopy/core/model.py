@@ -45,7 +45,8 @@ class SourceFile(NamedTuple):
 class LedgerEntry(NamedTuple):
     """What the ledger knows of a file at the destination in question.
 
-    md5: of the version the remote holds, "" if it holds none.
+    md5: of the version the remote holds, "" if it holds none. is_undecided: found
+    changed or vanished, and held back until the tripwire has judged.
     """
 
     size_bytes: int
@@ -53,6 +54,7 @@ class LedgerEntry(NamedTuple):
     state: str
     md5: str
     retry_at: datetime | None
+    is_undecided: bool = False
 
 
 class SkippedName(NamedTuple):
@@ -79,6 +81,8 @@ class DirectoryListing:
 class ActionKind(StrEnum):
     SEND = "send"
     CHECK = "check"  # touched: its MD5 decides
+    WAIT = "wait"  # too young to be at rest: a second look decides
+    HOLD = "hold"  # found changed before, and the tripwire has not judged yet
     SKIP = "skip"
 
 
@@ -92,8 +96,12 @@ class Reason(StrEnum):
     RETRY = "retry"
     RETURNED = "returned"  # had vanished
     RETRY_LATER = "retry_later"
+    UNSETTLED = "unsettled"  # written a moment ago
     SYMLINK = "symlink"
-    SPECIAL = "special_file"
+    SOCKET = "socket"
+    FIFO = "fifo"
+    DEVICE = "device"
+    SPECIAL = "special_file"  # whatever else is no regular file
     NAME = "local_name"
 
 
@@ -104,6 +112,11 @@ class Action:
     kind: ActionKind
     reason: Reason
     file: SourceFile
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a run would read the file now."""
+        return self.kind in (ActionKind.SEND, ActionKind.CHECK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +175,10 @@ class Upload:
 
     final_path: relative to ftp_path. temporary_name: in our temporary folder.
     open_source raises SourceVanished, SourceUnreadable or SourceChanged.
-    may_publish is the fence, asked right before RNTO. on_bytes is told of
-    progress.
+    may_publish is the fence, asked right before RNTO with the MD5 of what was sent:
+    the ledger notes it, so that a crash leaves no doubt. withdraw takes that back;
+    called before a temporary is removed for which may_publish said yes. on_bytes
+    is told of progress.
     """
 
     replica_id: int
@@ -171,7 +186,8 @@ class Upload:
     temporary_name: str
     final_path: PurePosixPath
     open_source: Callable[[], SourceReader]
-    may_publish: Callable[[], bool] = field(compare=False)
+    may_publish: Callable[[str], bool] = field(compare=False)
+    withdraw: Callable[[], None] = field(compare=False)
     on_bytes: Callable[[int], None] = field(compare=False)
 
 
@@ -206,6 +222,43 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Renaming:
+    """A file whose renaming may have been carried out: its reply was lost with a process.
+
+    md5: of the version that lay under the temporary name. final_path: relative to ftp_path.
+    """
+
+    replica_id: int
+    claim: int
+    md5: str
+    size_bytes: int
+    final_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look at young files told. settled: as they were at a look long enough ago.
+
+    growing: how many have changed since they were first seen.
+    """
+
+    settled: tuple[SourceFile, ...] = ()
+    growing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Upheaval:
+    """How much of what the remote holds was found otherwise in the source, at once.
+
+    known: all files the remote holds a version of.
+    """
+
+    changed: int
+    vanished: int
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunCounts:
     """The counters of a run, as its row has them."""
 
@@ -216,6 +269,7 @@ class RunCounts:
     files_unchanged: int = 0
     files_due: int = 0
     bytes_due: int = 0
+    files_growing: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,14 @@ from farcopy.core.model import (
     ClaimedFile,
     DirectoryListing,
     LedgerEntry,
+    Looked,
     Outcome,
+    Renaming,
     SkippedName,
     SourceFile,
     SourceReader,
     StoreResult,
+    Upheaval,
     Upload,
 )
 
@@ -87,6 +90,11 @@ class Remote(Protocol):
         """After a lost session: what became of the upload in hand; None means send it again."""
         ...
 
+    def was_renamed(self, temporary_name: str, final_path: str, size_bytes: int) -> bool:
+        """Whether a renaming took place whose reply nobody heard: the temporary is gone and
+        the final has the size."""
+        ...
+
     def temporaries(self) -> Sequence[str]:
         """Names in our temporary folder."""
         ...
@@ -104,7 +112,84 @@ class Remote(Protocol):
     def close(self) -> None: ...
 
 
-class Ledger(Protocol):
+class FirstLooks(Protocol):
+    """The part of the ledger for files too young to be at rest. Files come by directory."""
+
+    def look(self, files: Sequence[SourceFile], now: datetime, settle_s: float) -> Looked:
+        """Note how they are now, unless they are as they were at least settle_s ago."""
+        ...
+
+    def note_looks(self, files: Sequence[SourceFile], now: datetime) -> None:
+        """Note how they are now, whatever was noted before."""
+        ...
+
+    def latest_look(self, roots: Sequence[str]) -> datetime | None: ...
+
+    def first_looks(self, roots: Sequence[str], until: datetime) -> Sequence[SourceFile]:
+        """Some of those taken by then, as they were when looked at; forget them to see more."""
+        ...
+
+    def count_looks(self, roots: Sequence[str]) -> int: ...
+
+    def forget_looks(self, files: Sequence[SourceFile]) -> None: ...
+
+    def forget_old_looks(self, now: datetime) -> None: ...
+
+
+class Renamings(Protocol):
+    """The part of the ledger for intents: what may have been renamed when a process died."""
+
+    def intend(self, replica_id: int, claim: int, md5: str) -> bool:
+        """The fence: whether this claim still owns the file, and if so, note what it is about
+        to give its final name."""
+        ...
+
+    def withdraw(self, replica_id: int, claim: int) -> None:
+        """It was not renamed, for certain."""
+        ...
+
+    def renamings(self) -> Sequence[Renaming]:
+        """Those of which nobody knows, and which nobody has in hand."""
+        ...
+
+    def settle_renaming(self, run_id: int, renaming: Renaming, *, took_place: bool) -> None: ...
+
+    def is_untidy(self) -> bool:
+        """Whether something of ours may lie on the remote that no run has in hand."""
+        ...
+
+    def note_untidy(self, is_untidy: bool) -> None: ...
+
+
+class Upheavals(Protocol):
+    """The part of the ledger for the tripwire: what is held back until it has judged."""
+
+    def hold(self, files: Sequence[SourceFile]) -> None:
+        """Of these the remote holds another version; they wait for the judgement."""
+        ...
+
+    def undecided(self) -> tuple[int, int]:
+        """How many wait for it: (changed, vanished)."""
+        ...
+
+    def known_files(self) -> int:
+        """Files the remote holds a version of, those gone and accepted not counted."""
+        ...
+
+    def held_back(self, after: int) -> Sequence[tuple[int, SourceFile]]:
+        """The next changed ones that wait, (id, file), beyond the id `after`; 0 begins."""
+        ...
+
+    def accept_vanished(self) -> None: ...
+
+    def is_frozen(self) -> bool: ...
+
+    def freeze(self, seen: Upheaval, now: datetime) -> None: ...
+
+    def unfreeze(self) -> None: ...
+
+
+class Ledger(FirstLooks, Renamings, Upheavals, Protocol):
     """The truth about what is where, for one destination."""
 
     def known(
@@ -125,10 +210,12 @@ class Ledger(Protocol):
         ...
 
     def confirm(self, files: Sequence[SourceFile]) -> None:
-        """Touched but the same content: note the new modification times."""
+        """The remote holds this very content: note size and modification time as they are."""
         ...
 
-    def skip(self, root: str, directory: str, names: Sequence[SkippedName]) -> None:
+    def skip(
+        self, run_id: int, root: str, directory: str, names: Sequence[SkippedName]
+    ) -> None:
         """Note entries that are never sent."""
         ...
 
@@ -142,14 +229,6 @@ class Ledger(Protocol):
 
     def put_back(self, batch_id: int) -> None:
         """Give a claimed batch back: what it has not settled may be claimed again."""
-        ...
-
-    def holds(self, replica_id: int, claim: int) -> bool:
-        """The fence: whether this claim still owns the file."""
-        ...
-
-    def readmit(self, claimed: ClaimedFile, file: SourceFile) -> None:
-        """The source changed under our hands: the claim now is for this version."""
         ...
 
     def record(self, run_id: int, outcomes: Sequence[Outcome]) -> None:
@@ -175,6 +254,10 @@ class RunLog(Protocol):
         """A directory or root that could not be read."""
         ...
 
+    def growing(self, files: int) -> None:
+        """Files that are still being written: the next run takes them."""
+        ...
+
     def sent_bytes(self, count: int) -> None:
         """Bytes on the line, for the display only."""
         ...
@@ -182,6 +265,10 @@ class RunLog(Protocol):
 
 class Worker(Protocol):
     """Carries out batches, one at a time, on one thread."""
+
+    def tidy(self) -> None:
+        """Open a session only to settle and sweep what an earlier run left."""
+        ...
 
     def execute(self, batch_id: int) -> None:
         """Raises TooManyConnections (put the batch back, one worker less)."""

@@ -14,6 +14,8 @@ class RunControl:
         self._stop = stop
         self._lock = threading.Lock()
         self._failure: FarcopyError | None = None
+        self._is_untidy = False
+        self._changed_files = 0
 
     def fail(self, error: FarcopyError) -> None:
         """Only the first counts: those after it are mostly its consequences."""
@@ -24,6 +26,23 @@ class RunControl:
     @property
     def failure(self) -> FarcopyError | None:
         return self._failure
+
+    def note_untidy(self) -> None:
+        """Something may be left on the remote: the next run looks there, whatever is due."""
+        self._is_untidy = True
+
+    @property
+    def is_untidy(self) -> bool:
+        return self._is_untidy
+
+    def note_changed(self) -> None:
+        """A file changed while it was sent."""
+        with self._lock:
+            self._changed_files += 1
+
+    @property
+    def changed_files(self) -> int:
+        return self._changed_files
 
     def should_end(self) -> bool:
         return self._failure is not None or self._stop.is_set()

@@ -1,17 +1,38 @@
-"""Before the first file of a run: our folders are there, and what a crash left is swept.
+"""Before the first file of a run: our folders are there, and what a crash left is settled.
 
 Only names the ledger can explain are touched: another home's temporaries, or
 an admin's files, are left alone.
 """
 
+from collections.abc import Sequence
+
 from farcopy.core.ports import Ledger, Remote
-from farcopy.planning.remote_path import parse_temporary
+from farcopy.planning.remote_path import parse_temporary, temporary_name
 
 
-def prepare(remote: Remote, ledger: Ledger) -> None:
+def prepare(run_id: int, remote: Remote, ledger: Ledger) -> None:
     """Raises: RemotePathMissing, RemoteReadOnly, SessionError."""
     remote.prepare()
-    for name in remote.temporaries():
+    names = remote.temporaries()
+    _settle(run_id, remote, ledger, frozenset(names))
+    _sweep(remote, ledger, names)
+    # From here on temporaries are made; the end of the run says whether none is left.
+    ledger.note_untidy(True)
+
+
+def _settle(run_id: int, remote: Remote, ledger: Ledger, names: frozenset[str]) -> None:
+    """Renamings of which nobody heard. Before the sweep: it removes what tells of them."""
+    for renaming in ledger.renamings():
+        name = temporary_name(renaming.replica_id, renaming.claim)
+        # Absence is not concluded from a listing alone; was_renamed asks by name.
+        took_place = name not in names and remote.was_renamed(
+            name, renaming.final_path, renaming.size_bytes
+        )
+        ledger.settle_renaming(run_id, renaming, took_place=took_place)
+
+
+def _sweep(remote: Remote, ledger: Ledger, names: Sequence[str]) -> None:
+    for name in names:
         parsed = parse_temporary(name)
         if parsed is None:
             continue

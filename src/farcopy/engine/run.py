@@ -1,28 +1,38 @@
-"""One run: scan, plan, check what was touched, admit what is due, hand it out as batches.
+"""One run: scan, plan, judge, hand out, look again at what was not at rest.
 
-Scan and transfer overlap. Sees ports only; who asked, and how the run is
-told afterwards, is the service's business.
+Scan and transfer overlap: new files travel while the scan goes on. What would
+replace a copy on the remote waits for the end of the scan and the tripwire's
+judgement. Sees ports only; who asked, and how the run is told afterwards, is
+the service's business.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 
-from farcopy.core.errors import FileError, SourceMissing, SourceVanished
-from farcopy.core.model import (
-    Action,
-    ActionKind,
-    LedgerEntry,
-    Plan,
-    Reason,
-    SkippedName,
-    SourceFile,
-)
+from farcopy.core.errors import FileError, SourceMissing, SyncFrozen
+from farcopy.core.model import Plan, SourceFile, Upheaval
 from farcopy.core.ports import Clock, Dispatcher, Ledger, RunLog, Source, Worker
-from farcopy.core.states import FileState
 from farcopy.engine.control import RunControl
+from farcopy.engine.intake import Intake
 from farcopy.engine.survey import plans
-from farcopy.planning.batches import batch_limit, is_full
+from farcopy.planning.plan import Occasion
+from farcopy.planning.tripwire import Tripwire
 
-READ_BYTES = 1024 * 1024
+LOOK_ROUNDS = 3
+"""A manual run looks again at what changed under its hands, this often; then the next run does."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRules:
+    """What a run goes by. is_manual: somebody waits for it, and for every file that is there.
+
+    settle_s: a file younger than this is looked at twice, that far apart.
+    """
+
+    is_manual: bool
+    settle_s: float = 0.0
+    tripwire: Tripwire = field(default_factory=Tripwire)
 
 
 class Run:
@@ -32,7 +42,7 @@ class Run:
         self,
         run_id: int,
         *,
-        is_manual: bool,
+        rules: RunRules,
         sources: Sequence[Source],
         ledger: Ledger,
         dispatcher: Dispatcher,
@@ -42,65 +52,83 @@ class Run:
         log: RunLog,
         clock: Clock,
     ) -> None:
-        self._run_id = run_id
-        self._is_manual = is_manual
-        self._sources = sources
+        self._rules = rules
+        self._sources = {source.label: source for source in sources}
         self._ledger = ledger
         self._dispatcher = dispatcher
         self._make_worker = make_worker
-        self._connections = connections
         self._control = control
         self._log = log
         self._clock = clock
-        self._due: list[SourceFile] = []
-        self._due_bytes = 0
-        self._batches = 0
-        self._unchanged = 0
-        self._skipped = 0
+        self._intake = Intake(
+            run_id, ledger=ledger, dispatcher=dispatcher, connections=connections,
+            control=control, log=log, clock=clock, settle_s=rules.settle_s,
+        )
+        self._let_through = (0, 0)
 
     def execute(self) -> None:
         """Returns when everything due was tried, or the run ended early (see RunControl)."""
         self._dispatcher.start(self._make_worker)
         try:
-            for source in self._sources:
-                if not self._control.should_end():
-                    self._scan(source)
-            self._cut_batch()
+            self._tidy()
+            if self._ledger.is_frozen():
+                self._thaw()
+            self._scan()
             self._log.phase("transferring")
-            self._dispatcher.drain()
+            self._transfer()
+            if self._rules.is_manual:
+                self._look_again()
         except BaseException:
             self._dispatcher.abort()
             raise
         finally:
             self._dispatcher.stop()
+        self._tell_growing()
+        if not self._control.is_untidy and not self._control.should_end():
+            self._ledger.note_untidy(False)
 
-    def _scan(self, source: Source) -> None:
+    def _tidy(self) -> None:
+        """What a crash left is settled before the scan: a file may be on the remote already."""
+        if not self._ledger.is_untidy():
+            return
+        worker = self._make_worker()
+        try:
+            worker.tidy()
+        finally:
+            worker.close()
+
+    # --- the scan ---
+
+    def _scan(self) -> None:
+        for source in self._sources.values():
+            if not self._control.should_end():
+                self._scan_source(source)
+        self._intake.flush()
+
+    def _scan_source(self, source: Source) -> None:
         # Nothing is concluded about vanished files until the root has shown one file:
         # an unmounted disk looks like an empty directory.
         has_files = False
-        held_back: list[tuple[str, tuple[str, ...]]] = []
-        now = self._clock.now()
+        not_yet: list[Plan] = []
+        rules = self._rules
+        occasion = Occasion.of(self._clock.now(), rules.settle_s, is_manual=rules.is_manual)
         try:
-            for plan, known in plans(source, self._ledger, now, is_manual=self._is_manual):
+            for plan, known in plans(source, self._ledger, occasion):
                 if self._control.should_end():
                     return
-                self._unchanged += plan.unchanged_files
                 has_files = has_files or bool(plan.unchanged_files or plan.actions)
                 if plan.vanished:
-                    held_back.append((plan.directory, plan.vanished))
-                if has_files and held_back:
-                    for directory, names in held_back:
-                        self._ledger.vanish(source.label, directory, names)
-                    held_back.clear()
+                    not_yet.append(plan)
+                if has_files and not_yet:
+                    for gone in not_yet:
+                        self._ledger.vanish(source.label, gone.directory, gone.vanished)
+                    not_yet.clear()
                 if plan.is_unreadable:
                     self._log.problem(source.label, plan.directory, "source_directory_unreadable")
-                self._carry_out(source, plan, known)
+                self._intake.take(source, plan, known)
         except SourceMissing as error:
             self._log.problem(source.label, "", error.code)
             return
-        finally:
-            self._log.passed_over(self._unchanged, self._skipped)
-            self._unchanged = self._skipped = 0
         if has_files:
             self._close_vanished_directories(source)
 
@@ -111,69 +139,99 @@ class Run:
             if directory and not source.has_directory(directory):
                 self._ledger.vanish(source.label, directory)
 
-    def _carry_out(
-        self, source: Source, plan: Plan, known: Mapping[str, LedgerEntry]
-    ) -> None:
-        skipped: list[SkippedName] = []
-        confirmed: list[SourceFile] = []
-        for action in plan.actions:
-            match action.kind:
-                case ActionKind.SEND:
-                    self._add(action.file)
-                case ActionKind.CHECK:
-                    self._check(source, action, known[action.file.name].md5, confirmed)
-                case ActionKind.SKIP if action.reason is not Reason.RETRY_LATER:
-                    skipped.append(SkippedName(action.file.name, action.reason))
-            if self._control.should_end():
-                break
-        if confirmed:
-            self._ledger.confirm(confirmed)
-            self._unchanged += len(confirmed)
-        self._skipped += len(skipped)
-        news = [name for name in skipped if not _is_noted(known.get(name.name))]
-        if news:
-            self._ledger.skip(plan.root, plan.directory, news)
+    # --- the judgement ---
 
-    def _check(
-        self, source: Source, action: Action, held_md5: str, confirmed: list[SourceFile]
-    ) -> None:
-        """A touched file is sent only if its MD5 is another one."""
-        try:
-            with source.open(action.file) as reader:
-                while reader.read(READ_BYTES):
-                    if self._control.should_end():
-                        return
-                reader.check_unchanged()
-                is_same = reader.md5 == held_md5
-        except SourceVanished:
-            return  # the next run finds it gone
-        except FileError as error:
-            if error.is_retryable:  # it changes right now: the transfer looks again
-                self._add(action.file)
+    def _thaw(self) -> None:
+        """Frozen by an earlier run: look again, and send nothing unless the sources are back."""
+        self._intake.may_send = False
+        self._scan()
+        if not self._fires(self._upheaval()) and not self._control.should_end():
+            self._ledger.unfreeze()
+            self._intake.may_send = True
+
+    def _upheaval(self) -> tuple[int, int]:
+        """(changed, vanished) in this run so far: in two steps is not less than at once."""
+        changed, vanished = self._ledger.undecided()
+        return changed + self._let_through[0], vanished + self._let_through[1]
+
+    def _fires(self, upheaval: tuple[int, int]) -> bool:
+        """The tripwire. When it fires, sync is frozen and the run ends."""
+        changed, vanished = upheaval
+        tripwire = self._rules.tripwire
+        if not tripwire.may_fire(changed + vanished):
+            return False  # not worth counting what is known
+        seen = Upheaval(changed, vanished, self._ledger.known_files())
+        if not tripwire.fires(seen):
+            return False
+        self._ledger.freeze(seen, self._clock.now())
+        self._control.fail(SyncFrozen())
+        return True
+
+    def _transfer(self) -> None:
+        """Let held back changes through, unless they are too many, and wait for all batches."""
+        upheaval = self._upheaval()
+        if upheaval != self._let_through:
+            if self._control.should_end() or self._fires(upheaval):
+                return
+            self._let_through = upheaval
+            self._ledger.accept_vanished()
+            last = 0
+            while page := self._ledger.held_back(last):
+                for _, file in page:
+                    self._intake.add(file)
+                last = page[-1][0]
+        self._intake.flush()
+        self._dispatcher.drain()
+
+    # --- what was not at rest ---
+
+    def _look_again(self) -> None:
+        """Whoever pressed the button wants what was there then: wait until it is at rest."""
+        for _ in range(LOOK_ROUNDS):
+            latest = self._ledger.latest_look(self._labels)
+            if latest is None or self._control.should_end():
+                return
+            self._log.phase("settling")
+            passed_s = (self._clock.now() - latest).total_seconds()
+            # A clock that was set back must not keep us here.
+            wait_s = min(max(self._rules.settle_s - passed_s, 0.0), self._rules.settle_s)
+            if self._control.wait(wait_s):
+                return
+            self._log.phase("transferring")
+            while page := self._ledger.first_looks(self._labels, latest):
+                # Forgotten first: one that changes under this look is noted anew.
+                self._ledger.forget_looks(page)
+                for (label, directory), files in groupby(page, key=lambda file: file[:2]):
+                    self._second_look(self._sources[label], directory, list(files))
+                if self._control.should_end():
+                    return
+            self._transfer()
+
+    def _second_look(self, source: Source, directory: str, files: list[SourceFile]) -> None:
+        settled = []
+        for before in files:
+            try:
+                now = source.stat(before)
+            except FileError:
+                continue  # gone, or another run's problem
+            if now == before:
+                settled.append(now)
             else:
-                self._log.problem(source.label, action.file.relative_path, error.code)
-            return
-        if is_same:
-            confirmed.append(action.file)
+                self._intake.growing += 1
+        if settled:
+            known = self._ledger.known(source.label, [directory])[directory]
+            self._intake.take_settled(source, settled, known)
+
+    def _tell_growing(self) -> None:
+        growing = self._intake.growing
+        if self._rules.is_manual:
+            growing += self._ledger.count_looks(self._labels)
         else:
-            self._add(action.file)
+            growing += self._control.changed_files
+        if growing:
+            self._log.growing(growing)
+        self._ledger.forget_old_looks(self._clock.now())
 
-    def _add(self, file: SourceFile) -> None:
-        self._due.append(file)
-        self._due_bytes += file.size_bytes
-        limit = batch_limit(self._batches, self._connections)
-        if is_full(len(self._due), self._due_bytes, limit):
-            self._cut_batch()
-
-    def _cut_batch(self) -> None:
-        if not self._due or self._control.should_end():
-            return
-        batch_id = self._ledger.admit(self._run_id, self._batches, self._due)
-        self._due, self._due_bytes = [], 0
-        self._batches += 1
-        self._dispatcher.submit(batch_id)
-
-
-def _is_noted(entry: LedgerEntry | None) -> bool:
-    """A run of nothing new writes nothing about links it has seen before."""
-    return entry is not None and entry.state == FileState.SKIPPED
+    @property
+    def _labels(self) -> Sequence[str]:
+        return tuple(self._sources)

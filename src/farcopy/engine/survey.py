@@ -5,7 +5,6 @@ be done. Reads only; nothing is admitted here.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 
 from farcopy.core.model import (
     Action,
@@ -17,7 +16,7 @@ from farcopy.core.model import (
     Reason,
 )
 from farcopy.core.ports import Ledger, Source
-from farcopy.planning.plan import plan
+from farcopy.planning.plan import Occasion, plan
 
 DIRECTORIES_A_QUERY = 400
 FILES_A_QUERY = 4000
@@ -26,7 +25,7 @@ At most these are held in memory, whatever the archive's size (one directory is 
 
 
 def plans(
-    source: Source, ledger: Ledger, now: datetime, *, is_manual: bool
+    source: Source, ledger: Ledger, occasion: Occasion
 ) -> Iterator[tuple[Plan, Mapping[str, LedgerEntry]]]:
     """Each directory's plan with what the ledger knew of it.
 
@@ -36,7 +35,7 @@ def plans(
         known = ledger.known(source.label, [listing.directory for listing in group])
         for listing in group:
             entries = known[listing.directory]
-            yield plan(listing, entries, now=now, is_manual=is_manual), entries
+            yield plan(listing, entries, occasion), entries
 
 
 def _groups(listings: Iterator[DirectoryListing]) -> Iterator[list[DirectoryListing]]:
@@ -55,19 +54,15 @@ def _groups(listings: Iterator[DirectoryListing]) -> Iterator[list[DirectoryList
         yield group
 
 
-def is_due(action: Action) -> bool:
-    return action.kind in (ActionKind.SEND, ActionKind.CHECK)
-
-
 def backlog_of(actions: Iterator[Action]) -> tuple[Backlog, bool]:
     """What waits, and whether a run started now would have something to do."""
     files = size_bytes = 0
     oldest: int | None = None
     has_new = False
     for action in actions:
-        if not is_due(action) and action.reason is not Reason.RETRY_LATER:
+        if action.kind is ActionKind.SKIP and action.reason is not Reason.RETRY_LATER:
             continue
-        has_new = has_new or is_due(action)
+        has_new = has_new or action.is_due
         files += 1
         size_bytes += action.file.size_bytes
         oldest = action.file.mtime_ns if oldest is None else min(oldest, action.file.mtime_ns)

@@ -7,7 +7,7 @@ the remote only sends and tells.
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -118,6 +118,16 @@ class TransferWorker:
             self._record()
             self._ledger.put_back(batch_id)
 
+    def tidy(self) -> None:
+        if self._control.should_end():
+            return
+        try:
+            self._open()  # the first session of a run settles and sweeps
+        except (RunError, TooManyConnections) as error:
+            self._control.fail(error)
+        except Interrupted:
+            return
+
     def abort(self) -> None:
         self._remote.abort()
 
@@ -134,6 +144,7 @@ class TransferWorker:
                 for result in self._remote.store(self._feed()):
                     self._settle(self._in_hand.popleft(), result)
             except (SessionError, RunError) as error:
+                self._control.note_untidy()
                 if not error.is_retryable:
                     raise
                 self._forget_session()
@@ -168,7 +179,8 @@ class TransferWorker:
             temporary_name=temporary_name(claimed.replica_id, claimed.claim),
             final_path=remote_path(file.root, file.relative_path),
             open_source=lambda: source.open(file),
-            may_publish=lambda: self._ledger.holds(claimed.replica_id, claimed.claim),
+            may_publish=lambda md5: self._ledger.intend(claimed.replica_id, claimed.claim, md5),
+            withdraw=lambda: self._ledger.withdraw(claimed.replica_id, claimed.claim),
             on_bytes=self._log.sent_bytes,
         )
 
@@ -226,6 +238,8 @@ class TransferWorker:
 
     def _settle(self, job: Job, result: StoreResult) -> None:
         error = result.error
+        if error is not None:
+            self._control.note_untidy()
         if error is None:
             self._idle_losses = self._lost_files = 0
             state = FileState.VERIFIED if result.is_verified else FileState.STORED
@@ -238,6 +252,8 @@ class TransferWorker:
             self._outcomes.append(
                 Outcome(job.claimed, FileState.VANISHED, error_code=error.code)
             )
+        elif isinstance(error, SourceChanged):
+            self._leave_to_settle(job, error)
         else:
             self._try_again_or_fail(job, error)
 
@@ -245,12 +261,6 @@ class TransferWorker:
         job.tries += 1
         job.attempts += error.uses_attempt
         decision = decide_retry(error, job.attempts, job.tries, random.random())  # noqa: S311
-        if decision.again and isinstance(error, SourceChanged):
-            try:
-                self._look_again(job)
-            except FileError as gone:
-                self._settle(job, StoreResult(job.claimed.replica_id, error=gone))
-                return
         if decision.again:
             job.wait_s = decision.wait_s
             self._todo.append(job)
@@ -261,12 +271,16 @@ class TransferWorker:
             if isinstance(error, RunError) or self._lost_files >= LOST_FILES:
                 raise _as_run_error(error) from error
 
-    def _look_again(self, job: Job) -> None:
-        """The claim goes on, for the version that is there now."""
-        file = self._sources[job.claimed.file.root].stat(job.claimed.file)
-        self._ledger.readmit(job.claimed, file)
-        job.claimed = ClaimedFile(job.claimed.replica_id, job.claimed.claim, file)
-        job.upload = self._upload(job.claimed)
+    def _leave_to_settle(self, job: Job, error: SourceChanged) -> None:
+        """It is being written to: back to pending, until a second look finds it at rest."""
+        try:
+            now = self._sources[job.claimed.file.root].stat(job.claimed.file)
+        except FileError as gone:
+            self._settle(job, StoreResult(job.claimed.replica_id, error=gone))
+            return
+        self._ledger.note_looks([now], self._clock.now())
+        self._control.note_changed()
+        self._outcomes.append(Outcome(job.claimed, FileState.PENDING, error_code=error.code))
 
     def _fail(self, job: Job, error: FarcopyError, retry_in: timedelta) -> None:
         self._on_failure(job.claimed.replica_id, error.code)
@@ -286,8 +300,9 @@ class TransferWorker:
     def _discard_interrupted(self) -> None:
         """The file in hand is not finished: leave no half of it on the remote, if we still can."""
         self._forget_session()
-        names: Sequence[str] = [job.upload.temporary_name for job in self._in_hand]
-        if not names:
+        self._control.note_untidy()
+        jobs = list(self._in_hand)
+        if not jobs:
             return
         remote = self._make_remote()
         too_late = threading.Timer(DISCARD_WITHIN_S, remote.abort)
@@ -295,8 +310,9 @@ class TransferWorker:
         too_late.start()
         try:
             remote.open()
-            for name in names:
-                remote.discard_temporary(name)
+            for job in jobs:
+                job.upload.withdraw()
+                remote.discard_temporary(job.upload.temporary_name)
         except FarcopyError:
             return  # the next run's preflight sweeps it
         finally:

@@ -16,7 +16,8 @@ from farcopy.core.errors import (
     RemoteReadOnly,
     SessionError,
     SizeMismatch,
-    SourceChanged,
+    SourceGrew,
+    SourceShrank,
     SourceUnreadable,
     UploadRefused,
 )
@@ -43,7 +44,8 @@ class Phase(IntEnum):
 class InHand:
     """What must be known of an upload to settle it on another session.
 
-    is_displaced: the old final may lie aside under `displaced`.
+    is_displaced: the old final may lie aside under `displaced`. is_intended: the
+    ledger has noted that it may get its final name.
     """
 
     upload: Upload
@@ -52,10 +54,17 @@ class InHand:
     phase: Phase = Phase.BEFORE
     md5: str = ""
     is_displaced: bool = False
+    is_intended: bool = False
 
     @property
     def displaced(self) -> PurePosixPath:
         return self.temporary.with_name(displaced_name(self.temporary.name))
+
+    def check_may_publish(self) -> None:
+        """The fence. Raises: Fenced."""
+        if not self.upload.may_publish(self.md5):
+            raise Fenced
+        self.is_intended = True
 
 
 class Publisher:
@@ -109,7 +118,7 @@ class Publisher:
             # The name is always a good one, so it is the folder, or a leftover of
             # an attempt before, which some servers do not overwrite.
             if session.size(hand.temporary) is not None:
-                remove(session, hand.temporary)
+                remove_temporary(session, hand)
             else:
                 self._known.forget(folder)
                 ensure_folder(session, self._known, folder, path_error=RemoteReadOnly)
@@ -127,11 +136,11 @@ class Publisher:
         while block := _read(reader):
             sent_bytes += len(block)
             if sent_bytes > upload.size_bytes:
-                raise SourceChanged("it grew")
+                raise SourceGrew("beyond its size")
             data.send(block)
             upload.on_bytes(len(block))
         if sent_bytes < upload.size_bytes:
-            raise SourceChanged("it shrank")
+            raise SourceShrank("below its size")
 
     def publish(self, hand: InHand) -> None:
         """Give the proven temporary its final name.
@@ -161,10 +170,12 @@ class Publisher:
     def _rename_to_final(self, hand: InHand) -> None:
         session = self._session
         session.command(f"RNFR {hand.temporary}")
-        if not hand.upload.may_publish():
+        try:
+            hand.check_may_publish()
+        except Fenced:
             # ProFTPD refuses every command until an RNTO comes: let it change nothing.
             session.ask(f"RNTO {hand.temporary}")
-            raise Fenced
+            raise
         hand.phase = Phase.RENAMING
         try:
             session.command(f"RNTO {hand.final}")
@@ -175,8 +186,7 @@ class Publisher:
 
     def _replace(self, hand: InHand) -> None:
         """Old final aside, new one in its place. If that fails, the caller puts it back."""
-        if not hand.upload.may_publish():
-            raise Fenced
+        hand.check_may_publish()
         session = self._session
         was_displaced, hand.is_displaced = hand.is_displaced, True
         try:
@@ -198,6 +208,15 @@ def put_back(session: Session, hand: InHand) -> None:
         if session.size(hand.final) is None and session.size(hand.displaced) is not None:
             _rename(session, hand.displaced, hand.final)
         hand.is_displaced = False
+
+
+def remove_temporary(session: Session, hand: InHand) -> None:
+    """The upload ends without its final name. First the ledger is told: a temporary that is
+    gone would else be taken for one that was renamed."""
+    if hand.is_intended:
+        hand.upload.withdraw()
+        hand.is_intended = False
+    remove(session, hand.temporary)
 
 
 def remove(session: Session, path: PurePosixPath) -> None:

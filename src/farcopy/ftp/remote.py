@@ -22,7 +22,14 @@ from farcopy.core.model import SourceReader, StoreResult, Upload
 from farcopy.ftp import listing
 from farcopy.ftp.folders import KnownFolders, ensure_folder
 from farcopy.ftp.login import log_in
-from farcopy.ftp.publish import InHand, Phase, Publisher, put_back, remove
+from farcopy.ftp.publish import (
+    InHand,
+    Phase,
+    Publisher,
+    put_back,
+    remove,
+    remove_temporary,
+)
 from farcopy.ftp.session import Session
 from farcopy.ftp.settings import SessionSettings
 from farcopy.ftp.sockets import Guard
@@ -114,6 +121,7 @@ class FtpRemote:
     def settle(self, upload: Upload) -> StoreResult | None:
         hand = self._in_hand
         if hand is None or hand.upload.temporary_name != upload.temporary_name:
+            upload.withdraw()
             self.discard_temporary(upload.temporary_name)
             return None
         session = self._usable()
@@ -140,7 +148,7 @@ class FtpRemote:
             self._publisher_of(session).publish(hand)
             return True
         put_back(session, hand)
-        remove(session, hand.temporary)
+        remove_temporary(session, hand)
         return False
 
     def _discard_in_hand(self, session: Session, hand: InHand) -> None:
@@ -149,7 +157,13 @@ class FtpRemote:
         if hand.phase is not Phase.BEFORE and session.is_usable:
             with contextlib.suppress(FarcopyError):
                 put_back(session, hand)
-                remove(session, hand.temporary)
+                remove_temporary(session, hand)
+
+    def was_renamed(self, temporary_name: str, final_path: str, size_bytes: int) -> bool:
+        session = self._usable()
+        if session.size(self._path_of(temporary_name)) is not None:
+            return False
+        return session.size(self._final(PurePosixPath(final_path))) == size_bytes
 
     def temporaries(self) -> Sequence[str]:
         session = self._usable()

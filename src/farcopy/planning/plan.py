@@ -1,7 +1,8 @@
 """Decide what to do in one directory. Pure: the same listing and ledger, the same plan."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from farcopy.core.model import (
     Action,
@@ -14,34 +15,39 @@ from farcopy.core.model import (
 )
 from farcopy.core.states import FileState
 
+ALL_AT_REST = 1 << 63
+"""Later than any modification time: nothing has to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """When and why a plan is made.
+
+    is_manual: a manual run makes every failed file due again, whatever its
+    retry_at. settled_before_ns: a file modified later may still be written to.
+    """
+
+    now: datetime
+    is_manual: bool
+    settled_before_ns: int = ALL_AT_REST
+
+    @classmethod
+    def of(cls, now: datetime, settle_s: float, *, is_manual: bool) -> "Occasion":
+        """settle_s: how long a file must have been left alone; 0 asks for nothing."""
+        if not settle_s:
+            return cls(now, is_manual)
+        at_rest_since = now - timedelta(seconds=settle_s)
+        return cls(now, is_manual, int(at_rest_since.timestamp() * 1e9))
+
 
 def plan(
-    listing: DirectoryListing,
-    known: Mapping[str, LedgerEntry],
-    *,
-    now: datetime,
-    is_manual: bool,
+    listing: DirectoryListing, known: Mapping[str, LedgerEntry], occasion: Occasion
 ) -> Plan:
     """Actions for every file of a directory that is not simply unchanged.
 
-    known: the ledger's entries of this directory, by name. is_manual: a manual
-    run makes every failed file due again, whatever its retry_at.
+    known: the ledger's entries of this directory, by name.
     """
-    actions: list[Action] = []
-    unchanged_files = unchanged_bytes = 0
-    for file in listing.files:
-        entry = known.get(file.name)
-        # The common case first, by itself: a no-change run spends its time here.
-        if (
-            entry is not None
-            and entry.mtime_ns == file.mtime_ns
-            and entry.size_bytes == file.size_bytes
-            and entry.state in _HELD_VALUES
-        ):
-            unchanged_files += 1
-            unchanged_bytes += file.size_bytes
-            continue
-        actions.append(_decide(file, entry, now, is_manual))
+    actions, unchanged_files, unchanged_bytes = decide_all(listing.files, known, occasion)
     for name, reason in listing.skipped:
         actions.append(
             Action(ActionKind.SKIP, Reason(reason),
@@ -61,9 +67,36 @@ def plan(
 _HELD_VALUES = frozenset({FileState.STORED.value, FileState.VERIFIED.value})
 
 
-def _decide(
-    file: SourceFile, entry: LedgerEntry | None, now: datetime, is_manual: bool
-) -> Action:
+def decide_all(
+    files: Iterable[SourceFile], known: Mapping[str, LedgerEntry], occasion: Occasion
+) -> tuple[list[Action], int, int]:
+    """(actions, unchanged files, their bytes) for files of one directory."""
+    settled_before_ns = occasion.settled_before_ns
+    actions: list[Action] = []
+    unchanged_files = unchanged_bytes = 0
+    for file in files:
+        entry = known.get(file.name)
+        # The common case first, by itself: a no-change run spends its time here.
+        if (
+            entry is not None
+            and entry.mtime_ns == file.mtime_ns
+            and entry.size_bytes == file.size_bytes
+            and entry.state in _HELD_VALUES
+        ):
+            unchanged_files += 1
+            unchanged_bytes += file.size_bytes
+            continue
+        action = _decide(file, entry, occasion)
+        # A modification time to come is young too: some clock is wrong, and only a
+        # second look can tell.
+        if action.is_due and file.mtime_ns > settled_before_ns:
+            action = Action(ActionKind.WAIT, Reason.UNSETTLED, file)
+        actions.append(action)
+    return actions, unchanged_files, unchanged_bytes
+
+
+def _decide(file: SourceFile, entry: LedgerEntry | None, occasion: Occasion) -> Action:
+    """What to do about one file that is not simply unchanged, were it at rest."""
     if entry is None:
         return Action(ActionKind.SEND, Reason.NEW, file)
     state = FileState(entry.state)
@@ -78,12 +111,16 @@ def _decide(
         return Action(ActionKind.SEND, Reason.RETURNED, file)
     if state is FileState.FAILED:
         is_same = is_same_size and entry.mtime_ns == file.mtime_ns
-        waits = entry.retry_at is not None and entry.retry_at > now
-        if is_same and waits and not is_manual:
+        waits = entry.retry_at is not None and entry.retry_at > occasion.now
+        if is_same and waits and not occasion.is_manual:
             return Action(ActionKind.SKIP, Reason.RETRY_LATER, file)
         return Action(ActionKind.SEND, Reason.RETRY, file)
     if state is FileState.SKIPPED:  # it was a link or the like, and is a file now
         return Action(ActionKind.SEND, Reason.NEW, file)
+    if entry.is_undecided:
+        if is_same_size and entry.mtime_ns == file.mtime_ns:
+            return Action(ActionKind.HOLD, Reason.CHANGED, file)
+        return Action(ActionKind.CHECK, Reason.TOUCHED, file)  # put back as it was, perhaps
     return Action(ActionKind.SEND, Reason.UNFINISHED, file)
 
 

@@ -7,7 +7,8 @@ from farcopy.core.states import RunEnd
 
 HARD_ERRORS = frozenset(
     {"login_refused", "tls_failed", "host_refused", "ftp_not_configured",
-     "sources_not_configured", "key_mismatch", "key_unusable", "remote_path_missing"}
+     "sources_not_configured", "key_mismatch", "key_unusable", "remote_path_missing",
+     "sync_frozen"}
 )
 """Errors only an admin can mend; trying on gets an address banned by its host."""
 HARD_WAIT = timedelta(hours=1)

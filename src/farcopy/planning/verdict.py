@@ -29,6 +29,12 @@ def shorten(errors: list[str], total: int) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def growing_warning(files: int) -> str:
+    """What to say of files that were no failure, but did not go either."""
+    subject = "1 file was" if files == 1 else f"{files} files were"
+    return f"{subject} still being written to; the next sync looks again"
+
+
 def run_message(
     end: RunEnd, counts: RunCounts, problems: int, run_error: str | None
 ) -> str | None:

@@ -11,13 +11,14 @@ from farcopy.core.errors import (
     Interrupted,
     LedgerTrouble,
     SourcesNotConfigured,
+    SyncFrozen,
 )
 from farcopy.core.model import RunSummary
 from farcopy.core.ports import Ledger, Remote
 from farcopy.core.states import RunEnd, SyncType
 from farcopy.engine import preflight
 from farcopy.engine.control import RunControl, SessionGate
-from farcopy.engine.run import Run
+from farcopy.engine.run import Run, RunRules
 from farcopy.engine.transfer import TransferWorker
 from farcopy.ftp.folders import KnownFolders
 from farcopy.planning.verdict import run_message, run_state
@@ -106,7 +107,7 @@ def _execute(
     folders = KnownFolders()
 
     def prepare(remote: Remote) -> None:
-        preflight.prepare(remote, ledger)
+        preflight.prepare(run_id, remote, ledger)
         wiring.note_what_was_learnt(remote, row)
 
     gate = SessionGate(prepare)
@@ -136,7 +137,7 @@ def _execute(
 
     Run(
         run_id,
-        is_manual=sync_type is SyncType.MANUAL,
+        rules=RunRules(sync_type is SyncType.MANUAL, wiring.settle_s(), wiring.tripwire()),
         sources=sources,
         ledger=ledger,
         dispatcher=ThreadDispatcher(row.settings.ftp_connections, stop, on_crash),
@@ -163,6 +164,8 @@ def _finish(run_id: int, control: RunControl, cancel: StopSignal, duration_s: fl
     failure = control.failure
     if isinstance(failure, Interrupted):
         failure = None
+    if isinstance(failure, SyncFrozen):
+        _log.error("sync.frozen", extra={"run": run_id})
     record = history.get(run_id)
     state = run_state(
         end, record.counts, problems=record.problem_count, has_run_error=failure is not None
@@ -182,5 +185,3 @@ def _finish(run_id: int, control: RunControl, cancel: StopSignal, duration_s: fl
             "code": failure.code if failure else "",
         },
     )
-
-

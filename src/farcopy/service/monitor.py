@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from farcopy.core.errors import SourceMissing
 from farcopy.core.model import Action, Backlog
 from farcopy.engine.survey import backlog_of, plans
+from farcopy.planning.plan import Occasion
 from farcopy.service import wiring
 from farcopy.store import configuration as stored
 from farcopy.store import looks
@@ -22,9 +23,10 @@ def planned_actions(
     """What a run started now would do, `farcopy sync --dry-run`. A missing root has no actions."""
     destination = stored.find_destination(row.settings)
     ledger = DatabaseLedger(destination.pk if destination else UNKNOWN_DESTINATION)
+    occasion = Occasion.of(now, wiring.settle_s(), is_manual=is_manual)
     for source in wiring.sources_of(row.settings):
         try:
-            for plan, _ in plans(source, ledger, now, is_manual=is_manual):
+            for plan, _ in plans(source, ledger, occasion):
                 yield from plan.actions
         except SourceMissing:
             continue

@@ -14,6 +14,8 @@ from farcopy.core.config import SyncSettings, standing_warnings
 from farcopy.core.errors import FtpNotConfigured, LedgerTrouble
 from farcopy.core.states import SyncType
 from farcopy.planning.schedule import next_sync_at
+from farcopy.planning.verdict import growing_warning
+from farcopy.service.freezing import Freeze, freeze_of
 from farcopy.store import configuration as stored
 from farcopy.store import history, lease, looks
 from farcopy.store.configuration import StoredConfiguration
@@ -63,6 +65,7 @@ class StatusView:
     last_sync: RunRecord | None
     history: list[RunRecord]
     configuration: ConfigurationView
+    frozen: Freeze | None
     next_sync_at: datetime | None
     statistics: Statistics
     current: CurrentSync | None
@@ -106,6 +109,7 @@ def status() -> StatusView:
         last_sync=history.last_finished(),
         history=history.latest(HISTORY_LENGTH),
         configuration=_view(row),
+        frozen=freeze_of(settings),
         next_sync_at=next_sync_at(
             settings.sync_enabled, settings.sync_interval, row.last_sync_at, now
         ),
@@ -140,6 +144,12 @@ def _view(row: StoredConfiguration) -> ConfigurationView:
 
 def _warnings(row: StoredConfiguration) -> tuple[str, ...]:
     warnings = list(standing_warnings(row.settings, seen_tls=row.has_seen_tls))
+    freeze = freeze_of(row.settings)
+    if freeze is not None:
+        warnings.insert(0, freeze.warning)
+    last = history.last_finished()
+    if last is not None and last.counts.files_growing:
+        warnings.append(growing_warning(last.counts.files_growing))
     trouble = HEALTH.trouble
     if trouble is not None:
         warnings.insert(0, f"nothing can be recorded and no sync begins: {trouble.text}")

@@ -56,6 +56,9 @@ class RunProgress:
         # At least once: told twice is better than not told.
         self._patience.persist(lambda: history.note_problem(self._run_id, root, path, code))
 
+    def growing(self, files: int) -> None:
+        self._patience.persist(lambda: history.note_growing(self._run_id, files))
+
     def sent_bytes(self, count: int) -> None:
         with self._lock:
             self._bytes += count

@@ -20,7 +20,7 @@ from farcopy.core.errors import (
 )
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunEnd, RunState, SyncType
-from farcopy.planning.verdict import MAX_ERRORS, shorten
+from farcopy.planning.verdict import MAX_ERRORS, growing_warning, shorten
 from farcopy.store import configuration, history, lease
 from farcopy.store.patience import Patience
 
@@ -169,6 +169,8 @@ def sync_now_data(summary: RunSummary) -> dict[str, object]:
     if summary.state is RunState.SUCCESS and not summary.counts.files_synced:
         data["total_size_mb"] = 0
         data["message"] = "No new files to sync"
+    if summary.counts.files_growing:
+        data["warnings"] = [growing_warning(summary.counts.files_growing)]
     if summary.state is not RunState.SUCCESS:
         data["errors"] = list(summary.errors)
     return data

@@ -12,6 +12,7 @@ from farcopy.core.ports import Remote, Source
 from farcopy.ftp.folders import KnownFolders
 from farcopy.ftp.remote import FtpRemote
 from farcopy.ftp.settings import Deadlines, SessionSettings
+from farcopy.planning.tripwire import Tripwire
 from farcopy.sources.orthanc import hospital_source, orthanc_source
 from farcopy.store.configuration import StoredConfiguration, note_tls
 
@@ -40,6 +41,15 @@ def sources_of(settings: SyncSettings) -> Sequence[Source]:
 def deadlines() -> Deadlines:
     env = django_settings.ENVIRONMENT
     return Deadlines(connect_s=env.connect_s, reply_s=env.reply_s, stall_s=env.stall_s)
+
+
+def settle_s() -> float:
+    return float(django_settings.ENVIRONMENT.settle_s)
+
+
+def tripwire() -> Tripwire:
+    env = django_settings.ENVIRONMENT
+    return Tripwire(env.tripwire_percent, env.tripwire_files)
 
 
 def session_settings(configuration: StoredConfiguration) -> SessionSettings:

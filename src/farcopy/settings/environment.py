@@ -32,6 +32,9 @@ class Environment:
     reply_s: float
     stall_s: float
     retry_scale: float
+    settle_s: float
+    tripwire_percent: float
+    tripwire_files: int
     ledger_patience_s: float
 
     @classmethod
@@ -58,6 +61,14 @@ class Environment:
         for name, wait_s in waits.items():
             if not 0 < wait_s < MAX_WAIT_S:
                 raise EnvironmentInvalid(f"{name} must be between 0 and {MAX_WAIT_S:.0f} seconds")
+        if not 0 <= self.settle_s < MAX_WAIT_S:
+            raise EnvironmentInvalid(
+                f"FARCOPY_SETTLE_S must be at least 0 and below {MAX_WAIT_S:.0f} seconds"
+            )
+        if not 0 <= self.tripwire_percent <= 100 or self.tripwire_files < 1:
+            raise EnvironmentInvalid(
+                "FARCOPY_TRIPWIRE_PERCENT must be 0 to 100, FARCOPY_TRIPWIRE_FILES at least 1"
+            )
         if self.log_keep_days < 1 or not 0 <= self.retry_scale < MAX_WAIT_S:
             raise EnvironmentInvalid("FARCOPY_LOG_KEEP_DAYS or FARCOPY_RETRY_SCALE is too small")
 
@@ -77,6 +88,10 @@ class Environment:
             stall_s=_env.float("FARCOPY_STALL_TIMEOUT_S", 30.0),
             # 1.0: wait about 1 and 5 s between the attempts. Tests set it near 0.
             retry_scale=_env.float("FARCOPY_RETRY_SCALE", 1.0),
+            # A file modified more recently is looked at twice, that far apart.
+            settle_s=_env.float("FARCOPY_SETTLE_S", 10.0),
+            tripwire_percent=_env.float("FARCOPY_TRIPWIRE_PERCENT", 10.0),
+            tripwire_files=_env.int("FARCOPY_TRIPWIRE_FILES", 100),
             # How long a run waits for a database that is away; then it ends.
             ledger_patience_s=_env.float("FARCOPY_LEDGER_PATIENCE_S", 60.0),
         )

@@ -16,7 +16,10 @@ from typing import Self
 from farcopy.core.errors import (
     LocalName,
     SourceChanged,
+    SourceGrew,
     SourceMissing,
+    SourceReplaced,
+    SourceShrank,
     SourceUnreadable,
     SourceVanished,
 )
@@ -113,7 +116,8 @@ class FolderSource:
                 elif entry.is_symlink() or _is_junction(entry):
                     skipped.append(SkippedName(name, Reason.SYMLINK))
                 else:
-                    skipped.append(SkippedName(name, Reason.SPECIAL))
+                    mode = entry.stat(follow_symlinks=False).st_mode
+                    skipped.append(SkippedName(name, _kind_of(mode)))
             except FileNotFoundError:
                 continue  # went between listing and stat
         return DirectoryListing(self.label, directory, tuple(files), tuple(skipped)), below
@@ -134,7 +138,7 @@ class FolderSource:
         reader = self._open(file)
         if (reader.size_bytes, reader.mtime_ns) != (file.size_bytes, file.mtime_ns):
             reader.close()
-            raise SourceChanged("between scan and opening")
+            raise _change_of(reader.size_bytes - file.size_bytes)("between scan and opening")
         return reader
 
     def _path(self, relative_path: str) -> Path:
@@ -213,7 +217,9 @@ class FolderReader:
     def check_unchanged(self) -> None:
         now = os.fstat(self._descriptor)
         if _identity(now) != _identity(self._opened):
-            raise SourceChanged("while it was read")
+            if not now.st_nlink:  # another file has its name, or none
+                raise SourceReplaced("while it was read")
+            raise _change_of(now.st_size - self._opened.st_size)("while it was read")
 
     def close(self) -> None:
         if self._descriptor >= 0:
@@ -232,10 +238,28 @@ class FolderReader:
         self.close()
 
 
+def _change_of(growth_bytes: int) -> type[SourceChanged]:
+    """What to call a change by how much larger the file is now."""
+    if not growth_bytes:
+        return SourceChanged
+    return SourceGrew if growth_bytes > 0 else SourceShrank
+
+
 def _identity(seen: os.stat_result) -> tuple[int, int, int, int]:
     # ctime tells of a rewrite that put size and mtime back; Windows has no ctime of that
     # meaning, there it is the creation time and simply never differs.
     return (seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
+
+
+def _kind_of(mode: int) -> Reason:
+    """Why something that is no file, directory or link is not sent."""
+    if stat.S_ISSOCK(mode):
+        return Reason.SOCKET
+    if stat.S_ISFIFO(mode):
+        return Reason.FIFO
+    if stat.S_ISBLK(mode) or stat.S_ISCHR(mode):
+        return Reason.DEVICE
+    return Reason.SPECIAL
 
 
 def _is_junction(entry: os.DirEntry[str]) -> bool:

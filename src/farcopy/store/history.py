@@ -138,7 +138,8 @@ def recover(now: datetime, trouble: LedgerTrouble | None = None) -> list[int]:
         cut = list(
             SyncHistory.objects.filter(status=RunState.RUNNING).values_list("pk", "started_at")
         )
-        # The temporaries they left are swept by the next session; claims are never reused.
+        # Their renamings are settled and their temporaries swept by the next session; claims
+        # are never reused.
         Replica.objects.filter(state=FileState.UPLOADING).update(
             state=FileState.PENDING, batch=None
         )
@@ -170,6 +171,10 @@ def note_passed_over(run_id: int, unchanged_files: int, skipped_files: int) -> N
         files_unchanged=F("files_unchanged") + unchanged_files,
         files_skipped=F("files_skipped") + skipped_files,
     )
+
+
+def note_growing(run_id: int, files: int) -> None:
+    SyncHistory.objects.filter(pk=run_id).update(files_growing=files)
 
 
 def note_problem(run_id: int, root: str, path: str, code: str) -> None:
@@ -263,7 +268,7 @@ def _record(row: SyncHistory) -> RunRecord:
             files_synced=row.files_synced, bytes_synced=row.total_size_bytes,
             files_failed=row.files_failed, files_skipped=row.files_skipped,
             files_unchanged=row.files_unchanged, files_due=row.files_due,
-            bytes_due=row.bytes_due,
+            bytes_due=row.bytes_due, files_growing=row.files_growing,
         ),
         error_code=row.error_code,
         error_message=row.error_message,

@@ -7,25 +7,25 @@ statement a row; it is the same on SQLite and PostgreSQL.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import TypeVar
 
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from farcopy.core.model import ClaimedFile, LedgerEntry, Outcome, SkippedName, SourceFile
 from farcopy.core.states import HELD, FileState, sources_of
+from farcopy.store.first_looks import FirstLooks
 from farcopy.store.models import Batch, Claim, Replica, SyncHistory, Transfer
 from farcopy.store.models import SourceFile as SourceRow
+from farcopy.store.renamings import Renamings
+from farcopy.store.rows import ROWS_A_STATEMENT, aware, chunks, places, quoted, stored_time
+from farcopy.store.upheavals import Upheavals
 
-_T = TypeVar("_T")
-ROWS_A_STATEMENT = 500
-"""SQLite takes at most 32,766 values a statement, PostgreSQL 65,535."""
 _IN_HAND = FileState.UPLOADING
 
 _KNOWN_SQL = """
-    SELECT f.directory, f.name, r.size_bytes, r.mtime_ns, r.state, r.md5, r.retry_at
+    SELECT f.directory, f.name, r.size_bytes, r.mtime_ns, r.state, r.md5, r.retry_at,
+           r.is_undecided
     FROM source_files f JOIN replicas r ON r.source_file_id = f.id AND r.destination_id = %s
     WHERE f.root = %s AND f.directory IN ({places})
 """
@@ -39,30 +39,33 @@ _SOURCE_SQL = """
 # before: no database promises the order of those.
 _REPLICA_SQL = """
     INSERT INTO replicas (source_file_id, destination_id, state, size_bytes, mtime_ns, md5, batch,
-                          claim, attempts, retry_at, reason, changed_at)
-    SELECT id, %s, %s, %s, %s, '', %s, 0, 0, NULL, %s, %s
+                          claim, attempts, retry_at, reason, is_undecided, changed_at)
+    SELECT id, %s, %s, %s, %s, '', %s, 0, 0, NULL, %s, %s, %s
     FROM source_files WHERE root = %s AND directory = %s AND name = %s
     ON CONFLICT (source_file_id, destination_id) DO UPDATE
     SET state = excluded.state, size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,
         batch = excluded.batch, attempts = 0, retry_at = NULL, reason = excluded.reason,
-        changed_at = excluded.changed_at
+        is_undecided = excluded.is_undecided, changed_at = excluded.changed_at
     WHERE replicas.state IN ({states})
 """
 _CONFIRM_SQL = """
     UPDATE replicas
-    SET mtime_ns = %s, state = CASE state WHEN 'vanished' THEN 'stored' ELSE state END
-    WHERE destination_id = %s AND size_bytes = %s AND state IN ({states})
+    SET mtime_ns = %s, size_bytes = %s, is_undecided = FALSE, reason = '',
+        state = CASE WHEN state IN ({held}) THEN state ELSE 'stored' END
+    WHERE destination_id = %s AND (state IN ({states}) OR is_undecided)
     AND source_file_id = (SELECT id FROM source_files
                           WHERE root = %s AND directory = %s AND name = %s)
 """
+# An intent stands until the file is held: what became of its renaming may be unknown.
 _OUTCOME_SQL = """
     UPDATE replicas SET state = %s, md5 = %s, attempts = %s, retry_at = %s, reason = %s,
-                        batch = NULL, changed_at = %s
+                        next_md5 = CASE WHEN %s THEN '' ELSE next_md5 END,
+                        verified_at = %s, batch = NULL, changed_at = %s
     WHERE id = %s AND claim = %s AND state = %s
 """
 
 
-class DatabaseLedger:
+class DatabaseLedger(Renamings, Upheavals, FirstLooks):
     """The Ledger port on the Django database. Safe to use from many threads."""
 
     def __init__(self, destination_id: int) -> None:
@@ -75,13 +78,14 @@ class DatabaseLedger:
     ) -> Mapping[str, Mapping[str, LedgerEntry]]:
         found: dict[str, dict[str, LedgerEntry]] = {name: {} for name in directories}
         with connection.cursor() as cursor:
-            for chunk in _chunks(directories):
+            for chunk in chunks(directories):
                 cursor.execute(
-                    _KNOWN_SQL.format(places=_places(chunk)), [self._destination_id, root, *chunk]
+                    _KNOWN_SQL.format(places=places(chunk)), [self._destination_id, root, *chunk]
                 )
-                for directory, name, size, mtime_ns, state, md5, retry_at in cursor:
+                for directory, name, size, mtime_ns, state, md5, retry_at, undecided in cursor:
                     found[directory][name] = LedgerEntry(
-                        size, mtime_ns, state, md5, _aware(retry_at) if retry_at else None
+                        size, mtime_ns, state, md5, aware(retry_at) if retry_at else None,
+                        undecided,
                     )
         return found
 
@@ -132,20 +136,31 @@ class DatabaseLedger:
         return batch.pk
 
     def confirm(self, files: Sequence[SourceFile]) -> None:
-        # A file that is back in place unchanged never lost its remote copy.
-        states = _quoted(HELD | {FileState.VANISHED})
+        # A file that is back as it was never lost its remote copy.
+        states = quoted(HELD | {FileState.VANISHED})
         with transaction.atomic(), connection.cursor() as cursor:
             self._write_sources(files)
             cursor.executemany(
-                _CONFIRM_SQL.format(states=states),
+                _CONFIRM_SQL.format(states=states, held=quoted(HELD)),
                 [
-                    (file.mtime_ns, self._destination_id, file.size_bytes,
+                    (file.mtime_ns, file.size_bytes, self._destination_id,
                      file.root, file.directory, file.name)
                     for file in files
                 ],
             )
 
-    def skip(self, root: str, directory: str, names: Sequence[SkippedName]) -> None:
+    def hold(self, files: Sequence[SourceFile]) -> None:
+        with transaction.atomic():
+            self._write_sources(files)
+            self._write_replicas(
+                [(file, FileState.PENDING, None, "changed") for file in files],
+                sources_of(FileState.PENDING) - {FileState.UPLOADING},
+                is_undecided=True,
+            )
+
+    def skip(
+        self, run_id: int, root: str, directory: str, names: Sequence[SkippedName]
+    ) -> None:
         entries = [(SourceFile(root, directory, entry.name, 0, 0), entry) for entry in names]
         with transaction.atomic():
             self._write_sources([file for file, _ in entries])
@@ -153,6 +168,18 @@ class DatabaseLedger:
                 [(file, FileState.SKIPPED, None, entry.reason) for file, entry in entries],
                 sources_of(FileState.SKIPPED),
             )
+            now = timezone.now()
+            for chunk in chunks(names):
+                rows = Replica.objects.filter(
+                    destination_id=self._destination_id, state=FileState.SKIPPED,
+                    source_file__root=root, source_file__directory=directory,
+                    source_file__name__in=[entry.name for entry in chunk],
+                )
+                Transfer.objects.bulk_create(
+                    Transfer(run_id=run_id, replica_id=pk, outcome=FileState.SKIPPED,
+                             reason=reason, at=now)
+                    for pk, reason in rows.values_list("pk", "reason")
+                )
 
     def vanish(self, root: str, directory: str, names: Sequence[str] | None = None) -> int:
         gone = Replica.objects.filter(
@@ -164,7 +191,7 @@ class DatabaseLedger:
         if names is None:
             return _mark_vanished(gone)
         return sum(
-            _mark_vanished(gone.filter(source_file__name__in=chunk)) for chunk in _chunks(names)
+            _mark_vanished(gone.filter(source_file__name__in=chunk)) for chunk in chunks(names)
         )
 
     # --- a batch in hand ---
@@ -182,8 +209,9 @@ class DatabaseLedger:
             free = Batch.objects.filter(pk=batch_id, claim__in=(0, claim), is_done=False)
             if not free.update(claim=claim):
                 return ()
+            # A new claim is a new temporary: what was meant under the old one is void.
             Replica.objects.filter(batch=batch_id, state=FileState.PENDING).update(
-                state=_IN_HAND, claim=claim, changed_at=timezone.now()
+                state=_IN_HAND, claim=claim, next_md5="", changed_at=timezone.now()
             )
             rows = Replica.objects.filter(
                 batch=batch_id, claim=claim, state=_IN_HAND
@@ -204,22 +232,6 @@ class DatabaseLedger:
                 state=FileState.PENDING, changed_at=timezone.now()
             )
             Batch.objects.filter(pk=batch_id, is_done=False).update(claim=0)
-
-    def holds(self, replica_id: int, claim: int) -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT 1 FROM replicas WHERE id = %s AND claim = %s AND state = %s",
-                [replica_id, claim, _IN_HAND],
-            )
-            return cursor.fetchone() is not None
-
-    def readmit(self, claimed: ClaimedFile, file: SourceFile) -> None:
-        with transaction.atomic():
-            changed = Replica.objects.filter(
-                pk=claimed.replica_id, claim=claimed.claim, state=_IN_HAND
-            ).update(size_bytes=file.size_bytes, mtime_ns=file.mtime_ns)
-            if changed:
-                self._write_sources([file])
 
     def record(self, run_id: int, outcomes: Sequence[Outcome]) -> None:
         """An outcome whose claim is no longer in force changes nothing and counts nothing."""
@@ -246,9 +258,11 @@ class DatabaseLedger:
                             outcome.state,
                             outcome.md5 or held[outcome.claimed.replica_id][1],
                             outcome.attempts,
-                            _stored(outcome.retry_at),
+                            stored_time(outcome.retry_at),
                             outcome.error_code,
-                            _stored(now),
+                            outcome.state in HELD,
+                            stored_time(now if outcome.state is FileState.VERIFIED else None),
+                            stored_time(now),
                             outcome.claimed.replica_id,
                             outcome.claimed.claim,
                             _IN_HAND,
@@ -261,7 +275,6 @@ class DatabaseLedger:
                     "UPDATE source_files SET md5 = %s WHERE id = %s",
                     [(o.md5, held[o.claimed.replica_id][2]) for o in stored],
                 )
-            told = [outcome for outcome in valid if outcome.state is not FileState.PENDING]
             Transfer.objects.bulk_create(
                 [
                     Transfer(
@@ -269,7 +282,7 @@ class DatabaseLedger:
                         outcome=outcome.state, reason=outcome.error_code,
                         bytes=outcome.bytes_sent, md5=outcome.md5, at=now,
                     )
-                    for outcome in told
+                    for outcome in valid
                 ],
                 batch_size=ROWS_A_STATEMENT,
             )
@@ -290,15 +303,17 @@ class DatabaseLedger:
         self,
         rows: Sequence[tuple[SourceFile, FileState, int | None, str]],
         from_states: frozenset[FileState],
+        *,
+        is_undecided: bool = False,
     ) -> int:
         """How many were written: a row in a state not to be left from stays as it is."""
-        now = _stored(timezone.now())
+        now = stored_time(timezone.now())
         with connection.cursor() as cursor:
             cursor.executemany(
-                _REPLICA_SQL.format(states=_quoted(from_states)),
+                _REPLICA_SQL.format(states=quoted(from_states)),
                 [
                     (self._destination_id, state, file.size_bytes, file.mtime_ns, batch, reason,
-                     now, file.root, file.directory, file.name)
+                     is_undecided, now, file.root, file.directory, file.name)
                     for file, state, batch, reason in rows
                 ],
             )
@@ -306,29 +321,8 @@ class DatabaseLedger:
 
 
 def _mark_vanished(rows: QuerySet[Replica]) -> int:
-    return rows.update(state=FileState.VANISHED, batch=None, changed_at=timezone.now())
-
-
-def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    for start in range(0, len(items), ROWS_A_STATEMENT):
-        yield items[start : start + ROWS_A_STATEMENT]
-
-
-def _places(items: Sequence[object]) -> str:
-    return ", ".join(["%s"] * len(items))
-
-
-def _quoted(states: frozenset[FileState]) -> str:
-    """States as SQL literals: constants of ours, never input."""
-    return ", ".join(f"'{state.value}'" for state in sorted(states))
-
-
-def _stored(moment: datetime | None) -> str | datetime | None:
-    """A time as the database's own parameter: raw SQL does not pass Django's fields."""
-    return connection.ops.adapt_datetimefield_value(moment) if moment else None
-
-
-def _aware(value: datetime | str) -> datetime:
-    """A time out of raw SQL: SQLite's is UTC but does not say so."""
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    """What the remote holds is undecided: the tripwire counts it before it is taken for gone."""
+    is_held = Case(When(~Q(md5=""), then=Value(True)), default=Value(False))
+    return rows.update(
+        state=FileState.VANISHED, batch=None, is_undecided=is_held, changed_at=timezone.now()
+    )

@@ -15,7 +15,7 @@ from farcopy import __version__
 from farcopy.core.errors import FarcopyError, FtpNotConfigured
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
-from farcopy.service import connection, overview, runs
+from farcopy.service import connection, freezing, overview, runs
 from farcopy.web import auth, present, refusals
 from farcopy.web.call import call_of, user_of
 from farcopy.web.openapi_parts import error_answers, settings_body
@@ -26,6 +26,8 @@ from farcopy.web.schemas import (
     CancelData,
     ConfigAnswer,
     ConfigureAnswer,
+    ConfirmAnswer,
+    ConfirmData,
     DisabledAnswer,
     DisabledData,
     EnabledAnswer,
@@ -236,6 +238,25 @@ def cancel_sync(request: HttpRequest) -> CancelAnswer:
         success=True,
         message="Sync cancel requested",
         data=CancelData(run_id=runs.cancel(), status="cancelling"),
+    )
+
+
+@router.post(
+    "/confirm-changes.php",
+    operation_id="confirmChanges",
+    summary="Confirm the changes that froze the sync",
+    response={200: ConfirmAnswer, **error_answers(400, 401, 403, 409, 413, 415, 503)},
+)
+def confirm_changes(request: HttpRequest) -> ConfirmAnswer:
+    """Unusually many known files changed or vanished at once, and that is meant.
+
+    The next sync replaces the copies of the changed files. Nothing is deleted on the remote.
+    """
+    changed, vanished = freezing.confirm_changes(user_of(request).username)
+    return ConfirmAnswer(
+        success=True,
+        message="Changes confirmed - The next sync sends them",
+        data=ConfirmData(changed_files=changed, vanished_files=vanished),
     )
 
 

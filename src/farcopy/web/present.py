@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunEnd, RunState
+from farcopy.service.freezing import Freeze
 from farcopy.service.overview import ConfigurationView, CurrentSync, StatusView
 from farcopy.service.runs import MIB, sync_now_data
 from farcopy.service.times import shown
@@ -60,6 +61,7 @@ def status_data(view: StatusView, now: datetime) -> status_schemas.StatusData:
             "current_sync": None if view.current is None else _current(view.current),
             "backlog": None if view.backlog is None else _backlog(view.backlog),
             "service_running": view.is_service_running,
+            "frozen": None if view.frozen is None else _frozen(view.frozen),
             "ledger": view.ledger,
             "warnings": list(view.configuration.warnings),
         }
@@ -125,6 +127,15 @@ def _last_sync(run: RunRecord, now: datetime) -> dict[str, object]:
         "destination": run.destination,
         "total_size_bytes": run.counts.bytes_synced,
         "error_message": run.error_message,
+    }
+
+
+def _frozen(freeze: Freeze) -> dict[str, object]:
+    return {
+        "since": shown(freeze.since),
+        "changed_files": freeze.changed_files,
+        "vanished_files": freeze.vanished_files,
+        "known_files": freeze.known_files,
     }
 
 

@@ -16,6 +16,7 @@ from farcopy.core.errors import (
     KeyUnusable,
     LedgerTrouble,
     NoRunOn,
+    NotFrozen,
     RunAlreadyOn,
     ServiceNotRunning,
     SettingsInvalid,
@@ -107,7 +108,7 @@ def of_error(error: FarcopyError) -> Refusal:
             KeyMismatch() | KeyUnusable() | ServiceNotRunning() | EngineBusy() | LedgerTrouble()
         ):
             return Refusal(503, error.code, error.text)
-        case RunAlreadyOn() | NoRunOn():
+        case RunAlreadyOn() | NoRunOn() | NotFrozen():
             return Refusal(409, error.code, error.text)
         case ConfigError():
             return Refusal(400, error.code, error.text)

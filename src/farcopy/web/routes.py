@@ -56,6 +56,7 @@ _ROUTES: Final = (
     Route("/api/sync/enable-auto.php", "POST", "sync.enable_auto"),
     Route("/api/sync/disable-auto.php", "POST", "sync.disable_auto"),
     Route("/api/sync/cancel.php", "POST", "sync.cancel"),
+    Route("/api/sync/confirm-changes.php", "POST", "sync.confirm_changes"),
     Route("/api/auth/login.php", "POST", "auth.login", Access.OPEN,
           fields=frozenset({"username", "password"}), needs_body=True),
     Route("/api/auth/logout.php", "POST", "auth.logout", Access.SIGNED_IN),

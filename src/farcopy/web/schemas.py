@@ -150,6 +150,10 @@ class SyncData(BaseModel):
         "Only with status partial: what failed, at most 100 lines and one that counts the rest.",
         ["Failed to upload: file1.dcm", "Failed to upload: file2.dcm"], default=[],
     )
+    warnings: list[str] = told(
+        "Only when files were left to the next sync because they are still being written.",
+        ["1 file was still being written to; the next sync looks again"], default=[],
+    )
 
 
 class SyncAnswer(Answer):
@@ -203,6 +207,15 @@ class CancelData(BaseModel):
 
 class CancelAnswer(Answer):
     data: CancelData = told("The run asked to end.", example_of(CancelData))
+
+
+class ConfirmData(BaseModel):
+    changed_files: int = told("Files that differ from their copies; the next sync sends them.", 412)
+    vanished_files: int = told("Files gone from the sources; their copies stay.", 3)
+
+
+class ConfirmAnswer(Answer):
+    data: ConfirmData = told("What was held back until now.", example_of(ConfirmData))
 
 
 class Account(BaseModel):

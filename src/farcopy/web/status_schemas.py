@@ -73,6 +73,15 @@ class Backlog(BaseModel):
     looked_at: str = told("When the look was taken.", "2025-11-22 10:30:00")
 
 
+class Frozen(BaseModel):
+    """The write-once tripwire has fired: nothing is sent until an admin confirms."""
+
+    since: str = told("When it fired.", "2025-11-22 10:30:00")
+    changed_files: int = told("Files that differ from their copies.", 412)
+    vanished_files: int = told("Files gone from the sources.", 3)
+    known_files: int = told("Files the remote held then.", 2140)
+
+
 class StatusData(BaseModel):
     last_sync: LastSync | None = told(
         "The last finished run; null before the first.", example_of(LastSync)
@@ -91,6 +100,9 @@ class StatusData(BaseModel):
     )
     ledger: str = told(
         "ok, or the code of what keeps the database from being written (ledger_full …).", "ok"
+    )
+    frozen: Frozen | None = told(
+        "Why sync stands still until confirm-changes; null when it does not.", None
     )
     warnings: Warnings
 

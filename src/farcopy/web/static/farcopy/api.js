@@ -35,5 +35,6 @@ export const api = {
   changePassword: (body) => call("POST", "auth/password.php", body),
   status: () => call("GET", "sync/status.php"),
   syncNow: () => call("POST", "sync/sync-now.php"),
+  confirmChanges: () => call("POST", "sync/confirm-changes.php"),
   testConnection: () => call("POST", "sync/test-connection.php"),
 };

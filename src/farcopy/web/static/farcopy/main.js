@@ -107,6 +107,13 @@ $("run-now").addEventListener("click", (event) => during(event.target, async () 
   await refresh();
 }));
 
+$("confirm-changes").addEventListener("click", (event) => during(event.target, async () => {
+  if (!window.confirm("Replace the copies on the remote by the changed files?")) return;
+  const answer = await api.confirmChanges();
+  tell(answer.message, "good");
+  await refresh();
+}));
+
 $("test-connection").addEventListener("click", (event) => during(event.target, async () => {
   tell("Testing the connection …");
   const { data } = await api.testConnection();

@@ -1,5 +1,6 @@
 // Draws an answer of status.php. Knows no network; text only ever goes in as text.
 
+const FROZEN = "Sync is frozen"; // that warning stands in a box of its own, with its button
 const $ = (id) => document.getElementById(id);
 
 function cell(text, className) {
@@ -28,10 +29,20 @@ export function drawStatus(data) {
     ...fact("Copied so far", `${data.statistics.total_files_synced} files, ${data.statistics.total_size_synced_gb} GB`),
     ...(last && last.error_message ? fact("Last problem", last.error_message) : []),
   );
-  drawWarnings(data.warnings);
+  drawFrozen(data.frozen);
+  drawWarnings(data.warnings.filter((text) => !text.startsWith(FROZEN)));
   drawCurrent(data.current_sync);
   $("runs").replaceChildren(...data.sync_history.map(runRow));
   $("run-now").disabled = data.current_sync !== null;
+}
+
+function drawFrozen(freeze) {
+  $("frozen").hidden = freeze === null;
+  if (freeze === null) return;
+  $("frozen-text").textContent =
+    `Sync is frozen since ${freeze.since}: ${freeze.changed_files} of ${freeze.known_files} known files `
+    + `changed and ${freeze.vanished_files} vanished at once. The copies on the remote are untouched. `
+    + "Check the sources: encrypted, deleted or mounted wrongly? Put back as they were, sync goes on by itself.";
 }
 
 function drawWarnings(warnings) {

@@ -1,0 +1,173 @@
+"""Carry out a plan: what is due goes into batches, what is not is noted in the ledger.
+
+Touched files are read here, for their MD5; nothing is sent. Called by run, on
+its thread.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from farcopy.core.errors import FileError, SourceVanished
+from farcopy.core.model import (
+    Action,
+    ActionKind,
+    LedgerEntry,
+    Plan,
+    Reason,
+    SkippedName,
+    SourceFile,
+)
+from farcopy.core.ports import Clock, Dispatcher, Ledger, RunLog, Source
+from farcopy.core.states import FileState
+from farcopy.engine.control import RunControl
+from farcopy.planning.batches import batch_limit, is_full
+from farcopy.planning.plan import Occasion, decide_all
+
+READ_BYTES = 1024 * 1024
+
+
+class Intake:
+    """Between the plans of one run and its batches.
+
+    may_send: False only looks: what would be sent is left as it is.
+    """
+
+    def __init__(
+        self,
+        run_id: int,
+        *,
+        ledger: Ledger,
+        dispatcher: Dispatcher,
+        connections: int,
+        control: RunControl,
+        log: RunLog,
+        clock: Clock,
+        settle_s: float,
+    ) -> None:
+        self._run_id = run_id
+        self._ledger = ledger
+        self._dispatcher = dispatcher
+        self._connections = connections
+        self._control = control
+        self._log = log
+        self._clock = clock
+        self._settle_s = settle_s
+        self._due: list[SourceFile] = []
+        self._due_bytes = 0
+        self._batches = 0
+        self._unchanged = 0
+        self._skipped = 0
+        self.may_send = True
+        self.growing = 0
+
+    def take(self, source: Source, plan: Plan, known: Mapping[str, LedgerEntry]) -> None:
+        """Everything the plan of one directory says."""
+        self._unchanged += plan.unchanged_files
+        self._carry_out(source, plan.actions, known)
+        waiting = [a.file for a in plan.actions if a.kind is ActionKind.WAIT]
+        if waiting:
+            self._look(source, waiting, known)
+        skipped = [
+            SkippedName(action.file.name, action.reason)
+            for action in plan.actions
+            if action.kind is ActionKind.SKIP and action.reason is not Reason.RETRY_LATER
+        ]
+        self._skipped += len(skipped)
+        news = [name for name in skipped if not _is_noted(known.get(name.name))]
+        if news:
+            self._ledger.skip(self._run_id, plan.root, plan.directory, news)
+
+    def take_settled(
+        self, source: Source, files: Iterable[SourceFile], known: Mapping[str, LedgerEntry]
+    ) -> None:
+        """Files of one directory that are at rest, as two looks have shown."""
+        occasion = Occasion(self._clock.now(), is_manual=True)
+        actions, unchanged, _ = decide_all(files, known, occasion)
+        self._unchanged += unchanged
+        self._carry_out(source, actions, known)
+
+    def add(self, file: SourceFile) -> None:
+        """It is due: into the next batch."""
+        if not self.may_send:
+            return
+        self._due.append(file)
+        self._due_bytes += file.size_bytes
+        limit = batch_limit(self._batches, self._connections)
+        if is_full(len(self._due), self._due_bytes, limit):
+            self._cut_batch()
+
+    def flush(self) -> None:
+        """Hand out what is due, and tell what needed nothing."""
+        self._cut_batch()
+        if self.may_send and (self._unchanged or self._skipped):
+            self._log.passed_over(self._unchanged, self._skipped)
+        self._unchanged = self._skipped = 0
+
+    def _look(
+        self, source: Source, files: list[SourceFile], known: Mapping[str, LedgerEntry]
+    ) -> None:
+        looked = self._ledger.look(files, self._clock.now(), self._settle_s)
+        self.growing += looked.growing
+        if looked.settled:
+            self._ledger.forget_looks(looked.settled)
+            self.take_settled(source, looked.settled, known)
+
+    def _carry_out(
+        self, source: Source, actions: Iterable[Action], known: Mapping[str, LedgerEntry]
+    ) -> None:
+        confirmed: list[SourceFile] = []
+        changed: list[SourceFile] = []
+        for action in actions:
+            if not action.is_due:
+                continue
+            if self._control.should_end():
+                break
+            entry = known.get(action.file.name)
+            held_md5 = entry.md5 if entry else ""
+            if action.kind is ActionKind.CHECK:
+                is_same = self._compare(source, action.file, held_md5)
+                if is_same is None:
+                    continue
+                (confirmed if is_same else changed).append(action.file)
+            elif held_md5 and action.reason in (Reason.CHANGED, Reason.RETURNED):
+                changed.append(action.file)
+            else:
+                self.add(action.file)
+        if confirmed:
+            self._ledger.confirm(confirmed)
+            self._unchanged += len(confirmed)
+        if changed:
+            # The remote holds another version: it is not replaced before the tripwire
+            # has seen how many there are.
+            self._ledger.hold(changed)
+
+    def _compare(self, source: Source, file: SourceFile, held_md5: str) -> bool | None:
+        """Whether a touched file is still what the remote holds; None: nobody can say now."""
+        try:
+            with source.open(file) as reader:
+                while reader.read(READ_BYTES):
+                    if self._control.should_end():
+                        return None
+                reader.check_unchanged()
+                return reader.md5 == held_md5
+        except SourceVanished:
+            return None  # the next run finds it gone
+        except FileError as error:
+            if error.is_retryable:  # it changes right now
+                self._ledger.note_looks([file], self._clock.now())
+                self._control.note_changed()
+            else:
+                self._log.problem(source.label, file.relative_path, error.code)
+            return None
+
+    def _cut_batch(self) -> None:
+        if not self._due or self._control.should_end():
+            return
+        batch_id = self._ledger.admit(self._run_id, self._batches, self._due)
+        self._due, self._due_bytes = [], 0
+        self._batches += 1
+        self._dispatcher.submit(batch_id)
+
+
+def _is_noted(entry: LedgerEntry | None) -> bool:
+    """A run of nothing new writes nothing about links it has seen before."""
+    return entry is not None and entry.state == FileState.SKIPPED

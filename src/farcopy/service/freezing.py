@@ -1,0 +1,57 @@
+"""The frozen sync, as an admin meets it: shown, explained, confirmed.
+
+When the tripwire has fired nothing is sent until somebody who knows the archive
+says that the changes are meant, or the sources are as they were again.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from farcopy.core.config import SyncSettings
+from farcopy.core.errors import NotFrozen
+from farcopy.store import configuration as stored
+from farcopy.store.ledger import DatabaseLedger
+
+_log = logging.getLogger("farcopy.sync")
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Why sync stands still. known_files: what the remote held then."""
+
+    since: datetime
+    changed_files: int
+    vanished_files: int
+    known_files: int
+
+    @property
+    def warning(self) -> str:
+        return (
+            f"Sync is frozen: {self.changed_files} of {self.known_files} known files changed and "
+            f"{self.vanished_files} vanished at once. The copies on the remote are untouched. "
+            "Check the sources; if the changes are meant, confirm them"
+        )
+
+
+def freeze_of(settings: SyncSettings) -> Freeze | None:
+    row = stored.find_destination(settings)
+    if row is None or row.frozen_at is None:
+        return None
+    return Freeze(row.frozen_at, row.frozen_changed, row.frozen_vanished, row.frozen_known)
+
+
+def confirm_changes(confirmed_by: str) -> tuple[int, int]:
+    """Let what was held back go. Returns how many (changed, vanished). Raises: NotFrozen."""
+    settings = stored.load().settings
+    row = stored.find_destination(settings)
+    if row is None or row.frozen_at is None:
+        raise NotFrozen
+    changed, vanished = DatabaseLedger(row.pk).confirm_changes(timezone.now())
+    _log.warning(
+        "sync.confirmed",
+        extra={"changed": changed, "vanished": vanished, "confirmed_by": confirmed_by},
+    )
+    return changed, vanished
