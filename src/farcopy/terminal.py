@@ -7,12 +7,14 @@ from typing import NoReturn, TextIO
 
 from tqdm import tqdm
 
+from farcopy.core.errors import LedgerTrouble
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
 from farcopy.planning.verdict import growing_warning
 from farcopy.service import overview
 from farcopy.service.overview import CurrentSync, StatusView
 from farcopy.service.times import shown
+from farcopy.store.patience import drop_connection
 
 REFRESH_S = 0.2
 
@@ -35,7 +37,12 @@ class ProgressBar:
         """
         while not wait(REFRESH_S):
             if self._is_shown:
-                current = overview.current_sync()
+                # The run waits for a database that is away; its bar stands still meanwhile.
+                try:
+                    current = overview.current_sync()
+                except LedgerTrouble:
+                    drop_connection()
+                    continue
                 if current is not None:
                     self._show(current)
 
@@ -127,6 +134,7 @@ def status_data(view: StatusView) -> dict[str, object]:
     now = view.current
     return {
         "service_running": view.is_service_running,
+        "ledger": view.ledger,
         "sync_enabled": view.configuration.settings.sync_enabled,
         "sync_interval": view.configuration.settings.sync_interval,
         "last_sync_at": shown(view.configuration.last_sync_at),

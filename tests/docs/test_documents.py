@@ -88,10 +88,10 @@ def test_every_floor_and_module_folder_stands_in_the_architecture() -> None:
     assert {name for name in folders if name not in ARCHITECTURE} == set()
 
 
-def test_decisions_have_numbers_of_their_own_and_say_context_choice_and_price() -> None:
+def test_decisions_are_numbered_without_gaps_and_say_context_choice_and_price() -> None:
     decisions = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
     numbers = [int(path.name[:4]) for path in decisions]
-    assert numbers == sorted(set(numbers))
+    assert numbers == list(range(1, len(numbers) + 1))
     for path in decisions:
         text = path.read_text(encoding="utf-8")
         for heading in ("## Context", "## Choice", "## Price"):

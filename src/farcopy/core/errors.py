@@ -16,7 +16,8 @@ FarcopyError
 │   ├── EnvironmentInvalid · KeyMismatch · KeyUnusable
 │   └── PathUnknown · TargetRefused
 ├── LedgerTrouble  the database cannot do its part: nothing new is begun
-│   └── LedgerFull · LedgerLocked · LedgerReadOnly · LedgerCorrupt · LedgerUnreachable
+│   ├── LedgerFull · LedgerLocked · LedgerReadOnly · LedgerMissing
+│   └── LedgerCorrupt · LedgerUnreachable
 ├── SourceMissing · SourceDirectoryUnreadable   a root or directory could not be read
 ├── SyncFrozen     too much of the source changed at once: an admin has to confirm
 ├── RunAlreadyOn · NoRunOn · NotFrozen · ServiceNotRunning · EngineBusy   the state forbids it
@@ -354,6 +355,11 @@ class LedgerLocked(LedgerTrouble):
 class LedgerReadOnly(LedgerTrouble):
     code = "ledger_read_only"
     text = "the database may not be written to; check the permissions of FARCOPY_HOME"
+
+
+class LedgerMissing(LedgerTrouble):
+    code = "ledger_missing"
+    text = "the database file is gone; put it back, or rebuild it with: farcopy rebuild"
 
 
 class LedgerCorrupt(LedgerTrouble):

@@ -11,7 +11,7 @@ from pathlib import Path
 from django.utils import timezone
 
 from farcopy.core.config import SyncSettings, standing_warnings
-from farcopy.core.errors import FtpNotConfigured
+from farcopy.core.errors import FtpNotConfigured, LedgerTrouble
 from farcopy.core.states import SyncType
 from farcopy.planning.schedule import next_sync_at
 from farcopy.planning.verdict import growing_warning
@@ -20,10 +20,13 @@ from farcopy.service.times import shown
 from farcopy.store import configuration as stored
 from farcopy.store import history, lease, looks, proofs
 from farcopy.store.configuration import StoredConfiguration
+from farcopy.store.health import AUDIT, HEALTH
 from farcopy.store.history import RunRecord, Statistics
 from farcopy.store.looks import LastLook
+from farcopy.store.patience import wait_at_most
 from farcopy.store.proofs import VerificationRecord
 
+PROBE_BUSY_S = 0.5
 HISTORY_LENGTH = 10
 """The reference: "Returns last 10 sync operations in history"."""
 
@@ -59,6 +62,7 @@ class StatusView:
     """Everything status.php tells. backlog: what monitoring's last look found waiting.
 
     last_verification: the last one that is over, the command's or a day's scrub.
+    ledger: "ok", or the code of what keeps the database from being written.
     """
 
     last_sync: RunRecord | None
@@ -71,6 +75,7 @@ class StatusView:
     backlog: LastLook | None
     last_verification: VerificationRecord | None
     is_service_running: bool
+    ledger: str
 
 
 def configuration() -> ConfigurationView:
@@ -117,7 +122,25 @@ def status() -> StatusView:
         backlog=looks.last(),
         last_verification=proofs.last_verification(),
         is_service_running=lease.live_kind(now) == "service",
+        ledger=HEALTH.trouble.code if HEALTH.trouble else "ok",
     )
+
+
+def try_writing() -> None:
+    """For a process that writes nothing else: learn whether the database takes it."""
+    wait_at_most(PROBE_BUSY_S)
+    try:
+        history.try_writing(timezone.now())
+    except LedgerTrouble as trouble:
+        HEALTH.note(AUDIT, trouble)
+    else:
+        HEALTH.clear(AUDIT)
+
+
+def ask_again() -> None:
+    """Whether a trouble of the audit trail lasts; nothing is written while all is well."""
+    if HEALTH.trouble is not None and HEALTH.damage is None:
+        try_writing()
 
 
 def _view(row: StoredConfiguration) -> ConfigurationView:
@@ -132,6 +155,9 @@ def _warnings(row: StoredConfiguration) -> tuple[str, ...]:
     last = history.last_finished()
     if last is not None and last.counts.files_growing:
         warnings.append(growing_warning(last.counts.files_growing))
+    trouble = HEALTH.trouble
+    if trouble is not None:
+        warnings.insert(0, f"nothing can be recorded and no sync begins: {trouble.text}")
     for name in ("orthanc_storage_path", "hospital_data_path"):
         path = getattr(row.settings, name)
         if path is not None and not _is_directory(path):

@@ -41,6 +41,7 @@ class Environment:
     settle_s: float
     tripwire_percent: float
     tripwire_files: int
+    ledger_patience_s: float
 
     @classmethod
     def read(cls) -> "Environment":
@@ -61,6 +62,7 @@ class Environment:
         waits = {
             "FARCOPY_CONNECT_TIMEOUT_S": self.connect_s, "FARCOPY_REPLY_TIMEOUT_S": self.reply_s,
             "FARCOPY_STALL_TIMEOUT_S": self.stall_s,
+            "FARCOPY_LEDGER_PATIENCE_S": self.ledger_patience_s,
         }
         for name, wait_s in waits.items():
             if not 0 < wait_s < MAX_WAIT_S:
@@ -104,6 +106,8 @@ class Environment:
             settle_s=_env.float("FARCOPY_SETTLE_S", 10.0),
             tripwire_percent=_env.float("FARCOPY_TRIPWIRE_PERCENT", 10.0),
             tripwire_files=_env.int("FARCOPY_TRIPWIRE_FILES", 100),
+            # How long a run waits for a database that is away; then it ends.
+            ledger_patience_s=_env.float("FARCOPY_LEDGER_PATIENCE_S", 60.0),
         )
 
 

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Model
 
+from farcopy.core.errors import LedgerTrouble
 from farcopy.store.models import AuditLog, Destination, SyncConfiguration, SyncHistory, User
 
 TABLES: tuple[type[Model], ...] = (Destination, SyncConfiguration, User, SyncHistory, AuditLog)
@@ -114,6 +115,8 @@ def _take_over(model: type[Model], rows: _Rows) -> tuple[int, int]:
                     with transaction.atomic():
                         _insert(model, row)
                     taken += 1
+                except LedgerTrouble:
+                    raise  # of the new file: a full disk loses no rows of the old one
                 except (DatabaseError, OverflowError, ValueError):
                     lost += 1
 

@@ -64,6 +64,7 @@ def status_data(view: StatusView, now: datetime) -> status_schemas.StatusData:
             "last_verification": verification(view.last_verification),
             "service_running": view.is_service_running,
             "frozen": None if view.frozen is None else _frozen(view.frozen),
+            "ledger": view.ledger,
             "warnings": list(view.configuration.warnings),
         }
     )

@@ -117,6 +117,9 @@ class StatusData(BaseModel):
     service_running: bool = told(
         "Whether the background service lives; without it nothing syncs.", True
     )
+    ledger: str = told(
+        "ok, or the code of what keeps the database from being written (ledger_full …).", "ok"
+    )
     frozen: Frozen | None = told(
         "Why sync stands still until confirm-changes; null when it does not.", None
     )
