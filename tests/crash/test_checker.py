@@ -1,0 +1,219 @@
+"""The checker itself: a sound scene passes, and each violation, made by hand, is reported."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.crash.checker import Checker, Scene, not_closed_as_crashed
+from tests.crash.history import MARK, History
+from tests.running import PASSWORD, new_home, rows
+
+NOW = "2026-01-01 00:00:00"
+NAME = "hospital/deep/a"
+CONTENT = MARK + b"of the first file"
+ANSWER = {"status": "success", "exit": 0, "files_synced": 1, "errors": [], "run_id": 1}
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    """A file that was stored by a run, as farcopy leaves it."""
+    home = new_home(tmp_path / "home")
+    sources = {root: tmp_path / root for root in ("orthanc", "hospital")}
+    history = History()
+    history.note(NAME, CONTENT)
+    for folder in (*sources.values(), tmp_path / "remote"):
+        folder.mkdir()
+    (home / "logs").mkdir(exist_ok=True)
+    for file in (sources["hospital"] / "deep/a", tmp_path / "remote" / NAME):
+        file.parent.mkdir(parents=True)
+        file.write_bytes(CONTENT)
+    scene = Scene(home, tmp_path / "remote", sources, history, PASSWORD, (MARK.decode().strip(),))
+    md5, size = Checker(scene).source_versions()[NAME]
+    for statement, values in (
+        ("INSERT INTO destinations VALUES (1, 'h', 21, 'u', '/', 0, '{}', ?)", [NOW]),
+        ("INSERT INTO source_files VALUES (1, 'hospital', 'deep', 'a', ?, 0, ?)", [size, md5]),
+        ("INSERT INTO replicas (id, source_file_id, destination_id, state, size_bytes, mtime_ns,"
+         " md5, claim, attempts, reason, changed_at)"
+         " VALUES (1, 1, 1, 'stored', ?, 0, ?, 1, 0, '', ?)", [size, md5, NOW]),
+        ("INSERT INTO sync_history (id, sync_type, destination_label, status, \"end\","
+         " requested_by, started_at, completed_at, duration_s, error_code, files_synced,"
+         " total_size_bytes, files_failed, files_skipped, files_unchanged, files_due, bytes_due,"
+         " problems, problem_count, phase, bytes_on_line, bytes_per_s) VALUES (1, 'manual', 'h',"
+         " 'success', 'finished', '', ?, ?, 0, '', 1, ?, 0, 0, 0, 1, 0, '[]', 0, '', 0, 0)",
+         [NOW, NOW, size]),
+        ("INSERT INTO transfers (run_id, replica_id, outcome, reason, bytes, md5, at)"
+         " VALUES (1, 1, 'stored', '', ?, ?, ?)", [size, md5, NOW]),
+    ):
+        rows(home, statement, *values)
+    return scene
+
+
+def sql(statement: str) -> Callable[[Scene], object]:
+    return lambda scene: rows(scene.home, statement)
+
+
+def kinds(scene: Scene, checker: Checker | None = None) -> set[str]:
+    checker = checker or Checker(scene)
+    return {f"{found.invariant} {found.kind}" for found in checker.at_the_end()}
+
+
+def test_a_sound_scene_has_no_violation_and_was_looked_at(scene: Scene) -> None:
+    checker = Checker(scene)
+
+    assert kinds(scene, checker) == set()
+    assert checker.is_truthful(ANSWER) == []
+    assert (checker.tally.stored_rows, checker.tally.finals) == (1, 1)
+
+
+def cut(scene: Scene) -> None:
+    (scene.remote / NAME).write_bytes(CONTENT[:9])
+
+
+def foreign(scene: Scene) -> None:
+    (scene.remote / "hospital/other").write_bytes(b"x")
+
+
+def new_version(scene: Scene) -> None:
+    scene.history.note(NAME, b"new")
+    (scene.sources["hospital"] / "deep/a").write_bytes(b"new")
+
+
+def temporary(scene: Scene) -> None:
+    (scene.remote / "farcopy-tmp-1").mkdir()
+    (scene.remote / "farcopy-tmp-1/new-1-1").write_bytes(b"x")
+
+
+def damage(scene: Scene) -> None:
+    rows(scene.home, "CREATE INDEX i ON transfers (at)")
+    rows(scene.home, "PRAGMA writable_schema = ON")
+    (page,) = rows(scene.home, "SELECT rootpage FROM sqlite_master WHERE name = 'i'")[0]
+    rows(scene.home, "PRAGMA wal_checkpoint(TRUNCATE)")
+    database = scene.home / "farcopy.sqlite3"
+    content = bytearray(database.read_bytes())
+    content[(page - 1) * 4096:(page - 1) * 4096 + 8] = b"\x0a\0\0\0\0\x10\0\0"
+    database.write_bytes(content)
+
+
+def log_of(text: str) -> Callable[[Scene], object]:
+    return lambda scene: (scene.home / "logs/sync.log").write_text(text)
+
+
+REPLICA = "UPDATE replicas SET "
+RUN = "UPDATE sync_history SET "
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda scene: (scene.remote / NAME).unlink(), {"I1 claimed-but-absent"}),
+        (cut, {"I1 claimed-but-different", "I2 corrupt"}),
+        (sql(f"{REPLICA} md5 = 'another'"), {"I1 claimed-but-different", "I3 lost"}),
+        (sql(f"{REPLICA} size_bytes = 1"), {"I1 claimed-but-different", "I3 lost"}),
+        (foreign, {"I2 foreign"}),
+        (new_version, {"I3 lost"}),
+        (sql("DELETE FROM replicas"), {"I3 lost"}),
+        (sql(f"{REPLICA} state = 'pending'"), {"I3 lost"}),
+        (temporary, {"I4 temporary-left"}),
+        (damage, {"I5 database-damaged"}),
+        (sql(f"{REPLICA} state = 'uploading'"), {"I5 in-nobody's-hand", "I3 lost"}),
+        (sql("INSERT INTO batches VALUES (1, 1, 0, 1)"), {"I5 batch-left"}),
+        (sql(f"{REPLICA} attempts = 4"), {"I6 too-many-attempts"}),
+        (sql(f"{RUN} files_synced = 2"), {"I7 counters"}),
+        (sql(f"{RUN} total_size_bytes = 2"), {"I7 counters"}),
+        (sql("UPDATE transfers SET outcome = 'failed', bytes = 0"), {"I7 counters"}),
+        (sql(f"{RUN} status = 'running', \"end\" = ''"), {"I7 run-without-an-end"}),
+        (log_of(f"login with {PASSWORD}"), {"I9 told-in-a-log"}),
+        (log_of(CONTENT.decode()), {"I9 told-in-a-log"}),
+        (sql(f"{RUN} error_message = '{PASSWORD}'"), {"I9 password-in-the-database"}),
+    ],
+)
+def test_each_violation_is_reported(
+    scene: Scene, spoil: Callable[[Scene], object], told: set[str]
+) -> None:
+    spoil(scene)
+
+    assert kinds(scene) == told
+
+
+def test_a_remote_copy_that_was_there_and_is_gone_is_reported(scene: Scene) -> None:
+    checker = Checker(scene)
+    assert checker.at_any_moment() == []
+    rows(scene.home, f"{REPLICA} state = 'vanished'")
+    (scene.sources["hospital"] / "deep/a").unlink()
+    assert kinds(scene, checker) == set()  # to delete a source is no fault
+
+    (scene.remote / NAME).unlink()
+
+    assert kinds(scene, checker) == {"I8 removed"}
+
+
+def test_a_password_in_an_answer_is_reported(scene: Scene) -> None:
+    assert [v.invariant for v in Checker(scene).at_the_end(["{}", f'{{"p": "{PASSWORD}"}}'])] == [
+        "I9"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("commands", "told"),
+    [
+        ([["STOR /farcopy-tmp-1/new-1-1"], ["STOR /farcopy-tmp-1/new-1-2"]], []),
+        ([["STOR /farcopy-tmp-1/new-1-1", "STOR /farcopy-tmp-1/new-1-1"]], []),
+        ([["STOR /farcopy-tmp-1/new-1-1"], ["STOR /farcopy-tmp-1/new-1-1"]], ["stored-twice"]),
+        ([["STOR /x/hospital/a"]], ["stored-to-a-final-name"]),
+        ([["APPE /farcopy-tmp-1/new-1-1"]], ["stored-to-a-final-name"]),
+    ],
+)
+def test_what_is_said_to_the_server_is_judged(
+    scene: Scene, commands: list[list[str]], told: list[str]
+) -> None:
+    assert [v.kind for v in Checker(scene).at_the_end((), commands)] == told
+
+
+@pytest.mark.parametrize(
+    ("spoil", "answer", "told"),
+    [
+        (new_version, {}, ["false-success"]),
+        (log_of(""), {"exit": 3}, ["exit-code"]),
+        (log_of(""), {"files_synced": 2}, ["count"]),
+        (log_of(""), {"status": "failed", "exit": 1}, ["no-reason"]),
+        (sql(f"{REPLICA} state = 'failed'"), {}, ["failure-not-named"]),
+    ],
+)
+def test_a_run_that_tells_an_untruth_is_reported(
+    scene: Scene, spoil: Callable[[Scene], object], answer: dict[str, object], told: list[str]
+) -> None:
+    spoil(scene)
+
+    assert [v.kind for v in Checker(scene).is_truthful({**ANSWER, **answer})] == told
+
+
+def test_statistics_that_do_not_agree_with_the_rows_are_reported(scene: Scene) -> None:
+    truth = {
+        "total_syncs": 1, "total_files_synced": 1, "total_size_synced": len(CONTENT),
+        "successful_syncs": 1, "failed_syncs": 0, "partial_syncs": 0,
+    }
+    checker = Checker(scene)
+
+    assert checker.status_agrees({"statistics": truth}) == []
+    for name in truth:
+        wrong = {**truth, name: truth[name] + 1}
+        assert [v.invariant for v in checker.status_agrees({"statistics": wrong})] == ["I7"]
+
+
+def test_a_killed_run_that_is_not_told_as_crashed_is_reported(scene: Scene) -> None:
+    assert [v.kind for v in not_closed_as_crashed(scene.home, [1])] == ["killed-but-not-crashed"]
+    rows(scene.home, f"{RUN} status = 'failed', \"end\" = 'crashed'")
+    assert list(not_closed_as_crashed(scene.home, [1])) == []
+
+
+def test_a_corruption_no_client_can_see_is_told_but_expected_of_a_lying_server(
+    scene: Scene,
+) -> None:
+    scene.server_lies = True
+    cut(scene)
+    assert {v.is_expected for v in Checker(scene).at_any_moment()} == {True}
+
+    rows(scene.home, f"{REPLICA} state = 'verified'")  # this word is never given for a lie
+
+    assert [v.is_expected for v in Checker(scene).at_any_moment() if v.invariant == "I1"] == [False]
