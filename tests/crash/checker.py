@@ -6,6 +6,7 @@ recorded it. Each finding names its invariant; docs/reference/reliability lists 
 """
 
 import contextlib
+import ftplib
 import hashlib
 import os
 import shutil
@@ -326,6 +327,20 @@ def not_closed_as_crashed(home: Path, killed_runs: Iterable[int]) -> Iterator[Vi
             ).fetchone()
             if (status, end) != ("failed", "crashed"):
                 yield Violation("I7", "killed-but-not-crashed", f"run {run}: {status}, {end!r}")
+
+
+def not_restored(checker: Checker, ftp: ftplib.FTP, ftp_path: str) -> Iterator[Violation]:
+    """I12: from the remote alone, over FTP, every source file comes back byte for byte."""
+    for name, version in checker.source_versions().items():
+        content = bytearray()
+        try:
+            ftp.retrbinary(f"RETR {ftp_path}/{name}", content.extend)
+        except ftplib.Error as error:
+            yield Violation("I12", "not-restored", f"{name}: {error}")
+            continue
+        found = hashlib.md5(content, usedforsecurity=False).hexdigest(), len(content)
+        if found != version:
+            yield Violation("I12", "restored-differs", f"{name}: {found} for {version}")
 
 
 def double_stores(commands: Iterable[Sequence[str]]) -> Iterator[Violation]:

@@ -6,6 +6,7 @@ changes and the moments come from the seed, what the machine does in between doe
 
 import argparse
 import contextlib
+import ftplib
 import itertools
 import os
 import random
@@ -136,6 +137,10 @@ def settle(play: Stage, killed_runs: set[int]) -> list[Violation]:
     )
     found += play.checker.status_agrees(play.zygote.run("status", "--json").answer())
     found += checks.not_closed_as_crashed(play.home, killed_runs)
+    with ftplib.FTP() as ftp:
+        ftp.connect(play.place.host, play.place.port, timeout=10)
+        ftp.login(play.place.user, play.place.password)
+        found += checks.not_restored(play.checker, ftp, str(play.place.ftp_path))
     return found
 
 

@@ -1,13 +1,14 @@
 """The checker itself: a sound scene passes, and each violation, made by hand, is reported."""
 
+import ftplib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.crash.checker import Checker, Scene, not_closed_as_crashed
+from tests.crash.checker import Checker, Scene, not_closed_as_crashed, not_restored
 from tests.crash.history import MARK, History
-from tests.running import PASSWORD, new_home, rows
+from tests.running import PASSWORD, new_home, rows, slow_ftp_server
 
 NOW = "2026-01-01 00:00:00"
 NAME = "hospital/deep/a"
@@ -205,6 +206,19 @@ def test_a_killed_run_that_is_not_told_as_crashed_is_reported(scene: Scene) -> N
     assert [v.kind for v in not_closed_as_crashed(scene.home, [1])] == ["killed-but-not-crashed"]
     rows(scene.home, f"{RUN} status = 'failed', \"end\" = 'crashed'")
     assert list(not_closed_as_crashed(scene.home, [1])) == []
+
+
+def test_what_does_not_come_back_over_ftp_is_reported(scene: Scene) -> None:
+    with slow_ftp_server(scene.remote, 0) as server, ftplib.FTP() as ftp:
+        ftp.connect(server.host, server.port, timeout=10)
+        ftp.login(server.user, server.password)
+        checker = Checker(scene)
+        assert list(not_restored(checker, ftp, "")) == []
+
+        (scene.remote / NAME).write_bytes(CONTENT + b"more")
+        assert [v.kind for v in not_restored(checker, ftp, "")] == ["restored-differs"]
+        (scene.remote / NAME).unlink()
+        assert [v.kind for v in not_restored(checker, ftp, "")] == ["not-restored"]
 
 
 def test_a_corruption_no_client_can_see_is_told_but_expected_of_a_lying_server(

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from tests.crash.mutants import MUTANTS, Mutant, Scenario, tree_of
+from tests.crash.mutants import MUTANTS, Mutant, tree_of
+from tests.crash.scenarios import Scenario
 from tests.crash.syscalls import why_not_traced
 from tests.parts.ftp_servers import why_not
 

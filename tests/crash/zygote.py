@@ -80,6 +80,8 @@ class Zygote:
             [sys.executable, "-P", __file__, self._folder.name],
             env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
         )
+        assert self._process.stdout is not None
+        self._news = self._process.stdout
         self._unread = b""
         assert self._read() == {"ready": True}
 
@@ -109,7 +111,7 @@ class Zygote:
 
     def has_news(self, within_s: float) -> bool:
         return b"\n" in self._unread or bool(
-            select.select([self._process.stdout], [], [], within_s)[0]
+            select.select([self._news], [], [], within_s)[0]
         )
 
     def read_end(self) -> Ended:
@@ -120,10 +122,9 @@ class Zygote:
         return Ended(code, *texts)
 
     def _read(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
         while b"\n" not in self._unread:
             assert self.has_news(WITHIN_S), "the zygote says nothing"
-            block = os.read(self._process.stdout.fileno(), 65536)
+            block = os.read(self._news.fileno(), 65536)
             assert block, "the zygote ended: see its complaint above"
             self._unread += block
         line, _, self._unread = self._unread.partition(b"\n")
@@ -200,7 +201,7 @@ def _wait_for_tracer(name: str, news: int) -> None:
     sys.setprofile(None)  # once a thread
     if not threading.current_thread().name.startswith(name):
         return
-    threading.setprofile(None)  # type: ignore[arg-type]
+    threading.setprofile(None)
     thread = threading.get_native_id()
     os.write(news, json.dumps({"thread": thread}).encode() + b"\n")
     status = Path(f"/proc/self/task/{thread}/status")

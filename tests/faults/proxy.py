@@ -10,7 +10,6 @@ import itertools
 import re
 import socket
 import ssl
-import struct
 import threading
 import time
 from collections import Counter
@@ -20,10 +19,9 @@ from pathlib import Path
 import trustme
 
 from tests.faults import actions as do
+from tests.faults.carry import LEAVE_S, carry, linger_off
 
 TRANSFERS = ("STOR", "LIST", "MLSD", "NLST", "RETR")
-BLOCK = 65536
-LEAVE_S = 20.0
 
 
 @dataclass
@@ -356,78 +354,13 @@ class _Session:
                 if data.verb == "STOR":
                     action = proxy.strike("DATA")
                     fault = action if isinstance(action, do.AtByte) else None
-                    _pump(client, server, fault)
+                    carry(client, server, fault)
                 else:
-                    _pump(server, client, None)
+                    carry(server, client, None)
         proxy.end(client, server, data.listener)
 
 
-def _pump(source: socket.socket, target: socket.socket, fault: do.AtByte | None) -> None:
-    """Carry bytes one way to their end; the fault comes when its byte does."""
-    passed = 0
-    while block := source.recv(BLOCK):
-        if fault is not None and passed + len(block) > fault.offset:
-            at = max(fault.offset - passed, 0)
-            if fault.how == "flip":
-                block = block[:at] + bytes([block[at] ^ 1]) + block[at + 1:]
-            else:
-                target.sendall(block[:at])
-                block = block[at:]
-                _strike_data(fault.how, source, target)
-            fault = None
-        target.sendall(block)
-        passed += len(block)
-    _close_notify(target)
-
-
-def _strike_data(how: str, source: socket.socket, target: socket.socket) -> None:
-    match how:
-        case "reset":
-            for held in (source, target):
-                _linger_off(held)
-            raise OSError("reset")
-        case "drop":
-            raise OSError("dropped")
-        case "stall":
-            # Nothing is read any more; who gives up first closes, and that is the end.
-            source.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            with contextlib.suppress(OSError):
-                _wait_for_end(source)
-            raise OSError("stalled")
-        case "delay":
-            time.sleep(0.5)
-        case "truncate":
-            _close_notify(target)
-            target.shutdown(socket.SHUT_RDWR)
-            while source.recv(BLOCK):
-                pass
-            raise OSError("truncated")
-
-
-def _wait_for_end(source: socket.socket) -> None:
-    deadline = time.monotonic() + LEAVE_S
-    while time.monotonic() < deadline:
-        # Peeking keeps the bytes where they are: the window fills up and stays full.
-        state = source.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-        if state != 1:  # TCP_ESTABLISHED
-            return
-        time.sleep(0.02)
-
-
-def _close_notify(held: socket.socket) -> None:
-    if isinstance(held, ssl.SSLSocket):
-        held.settimeout(0.2)
-        with contextlib.suppress(OSError, ValueError):
-            held.unwrap()
-
-
-def _linger_off(held: socket.socket) -> None:
-    # No linger: what is not sent is dropped, and the end is an RST.
-    with contextlib.suppress(OSError):
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
 def _reset(client: socket.socket) -> None:
-    _linger_off(client)
+    linger_off(client)
     client.close()
     raise _End
