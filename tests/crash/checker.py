@@ -41,7 +41,11 @@ class Violation:
 
 @dataclass
 class Scene:
-    """What is looked at. remote: ftp_path on the server's disk; sources: by root label."""
+    """What is looked at. remote: ftp_path on the server's disk; sources: by root label.
+
+    refuses_to_replace: the server does not rename over a file, so that an old version may
+    stand aside, in our folder, until its successor has its place; no longer than a recovery.
+    """
 
     home: Path
     remote: Path
@@ -50,6 +54,7 @@ class Scene:
     password: str
     canaries: Sequence[str] = ()
     server_lies: bool = False
+    refuses_to_replace: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class Checker:
         self.tally.looks += 1
         with self._database(is_engine_alive) as database:
             found = [*self._stored(database), *self._attempts(database)]
-        return [*found, *self._finals()]
+        return [*found, *self._finals(may_stand_aside=self.scene.refuses_to_replace)]
 
     def _stored(self, database: sqlite3.Connection) -> Iterator[Violation]:
         for row in _rows(database):
@@ -112,7 +117,11 @@ class Checker:
             if row.attempts > MAX_ATTEMPTS:
                 yield Violation("I6", "too-many-attempts", str(row))
 
-    def _finals(self) -> Iterator[Violation]:
+    def _finals(self, *, may_stand_aside: bool = False) -> Iterator[Violation]:
+        aside = (
+            {self.version_of(path) for path in self.scene.remote.glob("farcopy-tmp-*/old-*")}
+            if may_stand_aside else set()
+        )
         present = {name: self.scene.remote / name for name in self.final_names()}
         for name, path in present.items():
             self.tally.finals += 1
@@ -125,6 +134,8 @@ class Checker:
                 yield Violation("I2", "corrupt", f"{name} is {version}", self.scene.server_lies)
             self._seen[name] = version
         for name, version in self._seen.items():
+            if version in aside:
+                continue
             if name not in present and self.version_of(self.scene.remote / name) is None:
                 yield Violation("I8", "removed", f"{name}, once {version}")
 
@@ -148,7 +159,7 @@ class Checker:
         self, answers: Iterable[str] = (), commands: Iterable[Sequence[str]] = ()
     ) -> list[Violation]:
         """Besides: I3, I4, I9, I10. commands: the lines of each FTP session, in order."""
-        found = self.at_rest()
+        found = [*self.at_rest(), *self._finals()]
         with self._database(False) as database:
             states = {row.name: row for row in _rows(database)}
         for name, version in self.source_versions().items():

@@ -44,6 +44,18 @@ class Place(FtpAccount, Protocol):
     def ftp_path(self) -> PurePosixPath: ...
 
 
+@dataclass(frozen=True)
+class SimplePlace:
+    """On a server of Python's own, which runs in the test."""
+
+    host: str
+    port: int
+    root: Path
+    user: str
+    password: str
+    ftp_path: PurePosixPath
+
+
 @dataclass
 class Stage:
     """checker.scene says where everything lies; zygote is farcopy."""

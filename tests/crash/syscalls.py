@@ -9,18 +9,21 @@ checker looks. Errors are injected the same way: a disk that fails (EIO) or is f
 
 import argparse
 import contextlib
+import logging
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from tests.crash.checker import DATABASE, Violation
+from tests.contract.pyftp import PASSWORD, USER, PyFtpServer
+from tests.crash.checker import DATABASE, Checker, Violation
 from tests.crash.history import MARK
-from tests.crash.stage import CANARY, PATIENT, Stage, server, stage
+from tests.crash.stage import CANARY, PATIENT, Place, SimplePlace, Stage, server, stage
 from tests.crash.zygote import Ended
 from tests.parts.fetch import command, why_missing
 from tests.parts.fixtures import make_ftp_place
@@ -29,6 +32,8 @@ RUN, TRANSFER = "farcopy-run", "farcopy-transfer"
 """The threads that write the ledger: the one that scans and admits, and the one that sends."""
 CALLS = {RUN: ("pwrite64", "fdatasync"), TRANSFER: ("pwrite64", "fdatasync", "sendto")}
 ERRORS = (("fdatasync", "EIO"), ("pwrite64", "ENOSPC"), ("pwrite64", "EIO"))
+REPLACED = f"hospital/{CANARY}/a"
+"""The file that is there already, and is sent anew with the same size."""
 ALWAYS = "+"
 """strace's mark for: from the nth on, each."""
 
@@ -73,11 +78,12 @@ class Bench:
     def __init__(self, play: Stage) -> None:
         self.play = play
         self._kept = play.folder / "kept"
-        old = {f"hospital/{CANARY}/a": b"old", f"orthanc/{CANARY}/kept": b"kept"}
+        old = {REPLACED: b"old", f"orthanc/{CANARY}/kept": b"kept"}
         self._write({name: self._content(mark) for name, mark in old.items()})
         assert play.zygote.sync()["status"] == "success"
-        new = {f"hospital/{CANARY}/a": b"NEW", f"orthanc/{CANARY}/b": b"b", "hospital/c": b""}
+        new = {REPLACED: b"NEW", f"orthanc/{CANARY}/b": b"b", "hospital/c": b""}
         self._write({name: self._content(mark) for name, mark in new.items()})
+        self.new = list(new)
         self._kept.mkdir()
         _copy(play.place.root, self._kept / "remote")
         # The logs stay: they are not what is put back, and their files are open.
@@ -120,16 +126,20 @@ class Bench:
         found = re.findall(r"^(\w+)\(", log.read_text(), re.MULTILINE)
         return {call: found.count(call) for call in CALLS[thread]}
 
-    def strike(self, point: Point, *, forever: bool = False) -> Result:
-        """A sync with the point in it, then recovery, and the checker's word."""
+    def crash(self, point: Point, *, forever: bool = False) -> Ended:
+        """From where it was, a sync with the point in it."""
         self.put_back()
-        # A new checker: what it saw of the case before was put back too.
-        checker = type(self.play.checker)(self.play.checker.scene)
         when = f"{point.nth}{ALWAYS if forever else ''}"
         inject = ["-e", f"inject={point.call}:{point.what}:when={when}"]
-        ended = self._traced(
+        return self._traced(
             point.thread, ["-e", f"trace={point.call}", *inject], Path("/dev/null")
         )
+
+    def strike(self, point: Point, *, forever: bool = False) -> Result:
+        """A crash, then recovery, and the checker's word."""
+        ended = self.crash(point, forever=forever)
+        # A new checker: what it saw of the case before was put back too.
+        checker = Checker(self.play.checker.scene)
         result = Result(point, ended)
         found = result.violations
         found += checker.at_any_moment()
@@ -167,40 +177,56 @@ def _copy(source: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def bench(source_tree: Path | None = None) -> Iterator[Bench]:
-    with (
-        server("vsftpd") as ftp_server,
-        stage(
-            make_ftp_place(ftp_server), env=PATIENT, source_tree=source_tree, ftp_connections=1
-        ) as play,
-    ):
+def bench(source_tree: Path | None = None, *, refuses_to_replace: bool = False) -> Iterator[Bench]:
+    """On vsftpd; or on a server that does not rename over a file, as some do not."""
+    with contextlib.ExitStack() as ends:
+        place: Place
+        if refuses_to_replace:
+            root = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="farcopy-remote-")))
+            simple = PyFtpServer(root, can_rename_over=False)
+            ends.callback(simple.stop)
+            place = SimplePlace(
+                simple.host, simple.port, root, USER, PASSWORD, PurePosixPath("/")
+            )
+        else:
+            place = make_ftp_place(ends.enter_context(server("vsftpd")))
+        play = ends.enter_context(
+            stage(place, env=PATIENT, source_tree=source_tree, ftp_connections=1)
+        )
+        play.checker.scene.refuses_to_replace = refuses_to_replace
         yield Bench(play)
 
 
-def points(on: Bench, every: int = 1, seed: int = 0) -> list[Point]:
+def points(
+    on: Bench, every: int = 1, seed: int = 0, thread: str = "", call: str = ""
+) -> list[Point]:
     """Every call of both threads, and one beyond the last; or each fifth and so on."""
     return [
-        Point(thread, call, nth)
-        for thread in CALLS
-        for call, count in on.count(thread).items()
+        Point(one, name, nth)
+        for one in CALLS
+        if thread in ("", one)
+        for name, count in on.count(one).items()
+        if call in ("", name)
         for nth in range(1 + seed % every, count + 2, every)
     ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    logging.basicConfig()  # or pyftpdlib would set up its own, which tells everything
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--thread", choices=list(CALLS))
-    parser.add_argument("--call")
-    parser.add_argument("--nth", type=int, default=1)
+    parser.add_argument("--thread", choices=list(CALLS), default="")
+    parser.add_argument("--call", default="")
+    parser.add_argument("--nth", type=int)
+    parser.add_argument("--refuses-to-replace", action="store_true", help="another server")
     given = parser.parse_args(arguments)
     begun_s = time.monotonic()
     failed = killed = 0
-    with bench() as on:
+    with bench(refuses_to_replace=given.refuses_to_replace) as on:
         wanted = (
-            [Point(given.thread, given.call, given.nth)] if given.thread and given.call
-            else points(on, given.every, given.seed)
+            [Point(given.thread, given.call, given.nth)] if given.nth
+            else points(on, given.every, given.seed, given.thread, given.call)
         )
         for point in wanted:
             result = on.strike(point)

@@ -1,12 +1,24 @@
 """Killed, or refused by the disk, at a chosen system call."""
 
+import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.crash.syscalls import ERRORS, RUN, TRANSFER, Bench, Point, bench, points, why_not_traced
+from tests.crash.syscalls import (
+    ERRORS,
+    REPLACED,
+    RUN,
+    TRANSFER,
+    Bench,
+    Point,
+    bench,
+    points,
+    why_not_traced,
+)
 from tests.parts.ftp_servers import why_not
+from tests.running import temporaries
 
 EVERY, SEED = 5, 3
 _REASON = (
@@ -41,3 +53,68 @@ def test_a_ledger_the_disk_refuses_is_told_and_nothing_is_claimed(
 
     assert result.violations == [], result.line()
     assert result.ended.code not in (0, -9), result.ended
+
+
+@pytest.fixture(scope="module")
+def on_refusing() -> Iterator[Bench]:
+    with bench(refuses_to_replace=True) as on:
+        yield on
+
+
+def test_a_replacement_cut_in_two_is_made_whole(on_refusing: Bench) -> None:
+    """On a server that does not rename over a file: old aside, new in its place, old away."""
+    some = points(on_refusing, EVERY, SEED, TRANSFER, "sendto")
+    results = [on_refusing.strike(point) for point in some]
+
+    assert [result.line() for result in results if result.violations] == []
+
+
+def crash_until(on: Bench, is_so: Callable[[Bench], bool]) -> None:
+    """Kill at one sendto after the other, each time from the beginning."""
+    for nth in range(1, on.count(TRANSFER)["sendto"]):
+        on.crash(Point(TRANSFER, "sendto", nth))
+        if is_so(on):
+            return
+    pytest.fail("no kill left things so")
+
+
+@contextlib.contextmanager
+def new_files_deleted(on: Bench) -> Iterator[None]:
+    """All that was due is gone from the sources, and nothing is due any more."""
+    paths = [on.play.sources[n.partition("/")[0]] / n.partition("/")[2] for n in on.new]
+    held = {path: path.read_bytes() for path in paths}
+    for path in paths:
+        path.unlink()
+    try:
+        yield
+    finally:
+        for path, content in held.items():
+            path.write_bytes(content)
+
+
+IDLE = pytest.mark.xfail(reason="a run with nothing due asks the remote nothing", strict=True)
+
+
+@IDLE
+def test_an_old_version_set_aside_comes_back_though_nothing_is_due(on_refusing: Bench) -> None:
+    """Killed between the two renamings: the remote has the file under no final name."""
+    play = on_refusing.play
+    copy = play.place.root / REPLACED
+    crash_until(on_refusing, lambda _: not copy.exists())
+    with new_files_deleted(on_refusing):
+        for _ in range(2):
+            play.zygote.sync()
+
+        assert copy.exists()
+        assert [str(found) for found in play.checker.at_the_end()] == []
+
+
+@IDLE
+def test_a_temporary_is_removed_though_nothing_is_due(on: Bench) -> None:
+    remote = on.play.place.root
+    crash_until(on, lambda _: bool(temporaries(remote)))
+    with new_files_deleted(on):
+        for _ in range(2):
+            on.play.zygote.sync()
+
+        assert temporaries(remote) == []

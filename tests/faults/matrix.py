@@ -17,31 +17,22 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from tests.contract.pyftp import PASSWORD, USER, PyFtpServer
 from tests.crash.checker import Violation
 from tests.crash.history import MARK
-from tests.crash.stage import CANARY, HASTY, Place, Stage, server, stage
+from tests.crash.stage import CANARY, HASTY, Place, SimplePlace, Stage, server, stage
 from tests.faults.actions import Fault
 from tests.faults.kinds import BY_NAME, KINDS, LARGE, Kind
 from tests.faults.proxy import Certificate, FaultProxy
 from tests.parts.fixtures import make_ftp_place
 from tests.parts.ftp_servers import KINDS as SERVERS
 from tests.parts.ftp_servers import why_not
-from tests.running import rows, slow_ftp_server
+from tests.running import rows
 
 # pyftpdlib's TLS wants PyOpenSSL, which is no part of the tests.
 PLACES: tuple[tuple[str, bool], ...] = (
     *((kind, tls) for tls in (False, True) for kind in SERVERS), ("pyftpdlib", False),
 )
-
-
-@dataclass(frozen=True)
-class _PyPlace:
-    host: str
-    port: int
-    root: Path
-    user: str
-    password: str
-    ftp_path: PurePosixPath
 
 
 @dataclass
@@ -110,10 +101,11 @@ def board(
         folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="farcopy-proxy-")))
         place: Place
         if kind == "pyftpdlib":
-            simple = ends.enter_context(slow_ftp_server(folder / "remote", 0))
-            place = _PyPlace(
-                simple.host, simple.port, simple.root, simple.user, simple.password,
-                PurePosixPath("/"),
+            (folder / "remote").mkdir()
+            simple = PyFtpServer(folder / "remote")
+            ends.callback(simple.stop)
+            place = SimplePlace(
+                simple.host, simple.port, simple.root, USER, PASSWORD, PurePosixPath("/")
             )
         else:
             place = make_ftp_place(ends.enter_context(server(kind, tls=tls)))  # type: ignore[arg-type]
