@@ -6,6 +6,7 @@ and endurance (a service that works for hours on many files, with a fault a minu
 """
 
 import argparse
+import itertools
 import logging
 import os
 import random
@@ -23,6 +24,7 @@ from tests.faults import matrix
 from tests.faults.kinds import KINDS
 from tests.faults.proxy import FaultProxy
 from tests.parts.fixtures import make_ftp_place
+from tests.parts.ftp_servers import Kind
 from tests.running import serving, wait_until
 
 MAY_GROW_BYTES = 50 * 1024 * 1024
@@ -53,15 +55,20 @@ class Sample:
 
 
 def kill_loops(given: argparse.Namespace) -> int:
+    """The seeds take the servers in turn, so that three see them all, and TLS."""
+    turns: tuple[tuple[Kind, bool], ...] = (
+        ("vsftpd", False), ("proftpd", True), ("pure-ftpd", False),
+        ("vsftpd", True), ("proftpd", False), ("pure-ftpd", True),
+    )
     failed = 0
-    for seed in given.seeds:
-        report = kills.run(seed, given.kills)
+    for seed, (kind, tls) in zip(given.seeds, itertools.cycle(turns), strict=False):
+        report = kills.run(seed, given.kills, kind=kind, tls=tls)
         failed += _tell(report.line(), report.violations)
     return failed
 
 
 def every_syscall(given: argparse.Namespace) -> int:
-    return syscalls.main(["--every", "1"])
+    return syscalls.main(["--every", "1"]) + syscalls.main(["--refuses-to-replace"])
 
 
 def every_fault(given: argparse.Namespace) -> int:

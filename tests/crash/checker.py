@@ -159,7 +159,9 @@ class Checker:
         self, answers: Iterable[str] = (), commands: Iterable[Sequence[str]] = ()
     ) -> list[Violation]:
         """Besides: I3, I4, I9, I10. commands: the lines of each FTP session, in order."""
-        found = [*self.at_rest(), *self._finals()]
+        found = self.at_rest()
+        if self.scene.refuses_to_replace:
+            found += self._finals()  # now nothing may stand aside any more
         with self._database(False) as database:
             states = {row.name: row for row in _rows(database)}
         for name, version in self.source_versions().items():

@@ -18,18 +18,23 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tests.crash import checker as checks
 from tests.crash.checker import Violation
 from tests.crash.history import Writer
 from tests.crash.stage import CANARY, PATIENT, Stage, server, stage
 from tests.parts.fixtures import FtpPlace, make_ftp_place
-from tests.parts.ftp_servers import FtpServer
+from tests.parts.ftp_servers import KINDS, FtpServer, Kind
 
 LINE = ("local_max_rate=2500000",)
 """60 Mbit/s over three sessions: without a throttle a kill hits nothing half done."""
 COMMAND_LOG = ("xferlog_enable=YES", "xferlog_std_format=NO", "log_ftp_protocol=YES")
+LINES: dict[Kind, tuple[str, ...]] = {
+    "vsftpd": (*LINE, *COMMAND_LOG),
+    "proftpd": ("TransferRate STOR 2500",),
+    "pure-ftpd": ("-T 2500:2500",),
+}
 LONGEST_S = 0.45
 WHOLE_RUN_EVERY = 15
 SERVER_KILL_EVERY = 9
@@ -49,6 +54,7 @@ class Report:
     """The line a loop prints, and what it found."""
 
     seed: int
+    where: str = "vsftpd plain"
     kills: int = 0
     server_kills: int = 0
     whole_runs: int = 0
@@ -67,8 +73,9 @@ class Report:
             counts[name] = counts.get(name, 0) + 1
         found = ", ".join(f"{name} x{count}" for name, count in counts.items()) or "nothing"
         return (
-            f"kills: seed {self.seed}, {self.kills} kills and {self.server_kills} of the server's"
-            f" in {self.lasted_s:.0f} s, {self.whole_runs} whole runs, {self.changes} changes,"
+            f"kills: seed {self.seed}, {self.where}, {self.kills} kills and"
+            f" {self.server_kills} of the server's in {self.lasted_s:.0f} s,"
+            f" {self.whole_runs} whole runs, {self.changes} changes,"
             f" {self.stored_rows} stored rows, {self.finals} finals and {self.commands} commands"
             f" checked: {found}"
         )
@@ -137,6 +144,7 @@ def settle(play: Stage, killed_runs: set[int]) -> list[Violation]:
     )
     found += play.checker.status_agrees(play.zygote.run("status", "--json").answer())
     found += checks.not_closed_as_crashed(play.home, killed_runs)
+    # Plain, also where TLS is offered: it is the bytes that are looked at.
     with ftplib.FTP() as ftp:
         ftp.connect(play.place.host, play.place.port, timeout=10)
         ftp.login(play.place.user, play.place.password)
@@ -182,28 +190,37 @@ def sessions_of(ftp_server: FtpServer) -> list[list[str]]:
 
 
 @contextlib.contextmanager
-def slow_stage(source_tree: Path | None = None) -> Iterator[Stage]:
-    """vsftpd on a throttled line, which keeps a log of every command."""
-    with server("vsftpd", options=[*LINE, *COMMAND_LOG]) as ftp_server:
-        log = ftp_server.log_file.with_name("commands.log")
-        with_log = [f"vsftpd_log_file={log}"]
-        settings = log.with_name("vsftpd.conf")
-        settings.write_text(settings.read_text() + "\n".join([*with_log, ""]))
-        ftp_server.restart()
+def slow_stage(
+    source_tree: Path | None = None, *, kind: Kind = "vsftpd", tls: bool = False
+) -> Iterator[Stage]:
+    """A server on a throttled line; vsftpd keeps a log of every command."""
+    with server(kind, tls=tls, options=LINES[kind]) as ftp_server:
+        if kind == "vsftpd":
+            log = ftp_server.log_file.with_name("commands.log")
+            settings = log.with_name("vsftpd.conf")
+            settings.write_text(settings.read_text() + f"vsftpd_log_file={log}\n")
+            ftp_server.restart()
+        settings_of_tls: dict[str, Any] = {
+            "ftp_tls": "required" if tls else "off",
+            "ftp_tls_ca": str(ftp_server.ca_file) if tls else None,
+        }
         with stage(
-            make_ftp_place(ftp_server), env=PATIENT, source_tree=source_tree, ftp_connections=3
+            make_ftp_place(ftp_server), env=PATIENT, source_tree=source_tree, ftp_connections=3,
+            **settings_of_tls,
         ) as play:
             yield play
 
 
-def run(seed: int, kills: int, source_tree: Path | None = None) -> Report:
+def run(seed: int, kills: int, *, kind: Kind = "vsftpd", tls: bool = False) -> Report:
     """The whole scenario, from an empty server on."""
-    with slow_stage(source_tree) as play:
+    with slow_stage(kind=kind, tls=tls) as play:
         writer = Writer(play.sources, play.folder / "staging", names(), seed)
         play.new_history(writer.history)
-        return kill_loop(
+        report = kill_loop(
             play, writer, lambda: play.zygote.start("sync", "--json"), kills, seed
         )
+    report.where = f"{kind} {'tls' if tls else 'plain'}"
+    return report
 
 
 @dataclass
@@ -244,8 +261,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--naive", action="store_true", help="a worker that must be found out")
+    parser.add_argument("--server", choices=KINDS, default="vsftpd")
+    parser.add_argument("--tls", action="store_true")
     given = parser.parse_args()
-    report = (run_naive if given.naive else run)(given.seed, given.kills)
+    if given.naive:
+        report = run_naive(given.seed, given.kills)
+    else:
+        report = run(given.seed, given.kills, kind=given.server, tls=given.tls)
     print(report.line())
     for violation in report.violations[:50]:
         print(f"  {violation}")
