@@ -36,7 +36,7 @@ class Mutant:
 
 
 LOSE_226 = with_fault(Fault("226", 2, do.Lose()))
-TRUNCATE = with_fault(Fault("DATA", 2, do.AtByte("truncate", 75_000)))
+TRUNCATE = with_fault(Fault("DATA", 1, do.AtByte("truncate", 75_000)))
 RNTO_LOST = with_fault(Fault("RNTO", 3, do.Close()))
 FULL_AT_RNTO = with_fault(Fault("RNTO", 2, do.Answer(b"452 Full.\r\n")))
 
@@ -48,7 +48,7 @@ MUTANTS = (
     ),
     Mutant(
         "fence-is-always-open",
-        (("store/ledger.py", "return cursor.fetchone() is not None", "return True"),),
+        (("store/renamings.py", "return bool(cursor.rowcount)", "return True"),),
         fence_race,
     ),
     Mutant(
@@ -95,17 +95,6 @@ MUTANTS = (
                 "sources/folder.py",
                 "if _identity(now) != _identity(self._opened):",
                 "if False:",
-            ),
-        ),
-        source_rewritten,
-    ),
-    Mutant(
-        "a-changed-source-costs-an-attempt",
-        (
-            (
-                "core/errors.py",
-                '    code = "source_changed"\n    is_retryable = True\n    uses_attempt = False\n',
-                '    code = "source_changed"\n    is_retryable = True\n',
             ),
         ),
         source_rewritten,
@@ -169,6 +158,11 @@ MUTANTS = (
             ),
         ),
         crash_at("sendto", 14),
+    ),
+    Mutant(
+        "a-renaming-is-believed-without-a-look",
+        (("engine/preflight.py", "took_place = name not in names and", "took_place = True or"),),
+        crash_at("sendto", -2),
     ),
     Mutant(
         "temporaries-are-never-swept",

@@ -51,9 +51,11 @@ def fence_race(tree: Path | None) -> list[Violation]:
     """
     name = f"hospital/{CANARY}/a"
     newer = (MARK + b"newer") * 100
+    older = (MARK + b"older") * 200
     with board("vsftpd", env=PATIENT, source_tree=tree) as here:
-        here.change_sources()
         play = here.play
+        play.checker.scene.history.note(name, older)
+        (play.sources["hospital"] / CANARY / "a").write_bytes(older)
         here.proxy.set_fault(Fault("RNFR", 1, do.Delay(1.5)))
         child = play.zygote.start("sync", "--json")
         wait_until(lambda: here.proxy.has_struck, what="the first RNFR")

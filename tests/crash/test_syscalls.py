@@ -92,10 +92,6 @@ def new_files_deleted(on: Bench) -> Iterator[None]:
             path.write_bytes(content)
 
 
-IDLE = pytest.mark.xfail(reason="a run with nothing due asks the remote nothing", strict=True)
-
-
-@IDLE
 def test_an_old_version_set_aside_comes_back_though_nothing_is_due(on_refusing: Bench) -> None:
     """Killed between the two renamings: the remote has the file under no final name."""
     play = on_refusing.play
@@ -109,7 +105,6 @@ def test_an_old_version_set_aside_comes_back_though_nothing_is_due(on_refusing: 
         assert [str(found) for found in play.checker.at_the_end()] == []
 
 
-@IDLE
 def test_a_temporary_is_removed_though_nothing_is_due(on: Bench) -> None:
     remote = on.play.place.root
     crash_until(on, lambda _: bool(temporaries(remote)))

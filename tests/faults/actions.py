@@ -64,7 +64,7 @@ class Endless:
 
 @dataclass(frozen=True)
 class AtByte:
-    """To an upload's data connection, when so many bytes have passed.
+    """To the first upload of so many bytes, when they have passed; Fault.nth does not count.
 
     how: drop, reset, stall, delay (half a second), truncate (the server sees an orderly end,
     the rest is swallowed), flip (one bit; the rest passes).

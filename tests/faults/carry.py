@@ -5,6 +5,7 @@ import socket
 import ssl
 import struct
 import time
+from collections.abc import Callable
 
 from tests.faults.actions import AtByte
 
@@ -12,11 +13,16 @@ BLOCK = 65536
 LEAVE_S = 20.0
 
 
-def carry(source: socket.socket, target: socket.socket, fault: AtByte | None) -> None:
+Strike = Callable[[int], AtByte | None]
+"""Asked with the count of bytes there are so far: the fault, if it falls among them."""
+
+
+def carry(source: socket.socket, target: socket.socket, strike: Strike) -> None:
     """Carry bytes one way to their end; the fault comes when its byte does."""
     passed = 0
     while block := source.recv(BLOCK):
-        if fault is not None and passed + len(block) > fault.offset:
+        fault = strike(passed + len(block))
+        if fault is not None:
             at = max(fault.offset - passed, 0)
             if fault.how == "flip":
                 block = block[:at] + bytes([block[at] ^ 1]) + block[at + 1:]
@@ -24,7 +30,6 @@ def carry(source: socket.socket, target: socket.socket, fault: AtByte | None) ->
                 target.sendall(block[:at])
                 block = block[at:]
                 _strike_data(fault.how, source, target)
-            fault = None
         target.sendall(block)
         passed += len(block)
     _close_notify(target)

@@ -36,10 +36,10 @@ class Kind:
         """One of its places, by chance."""
         verbs = [*self.verbs, *(("AUTH", "PBSZ", "PROT") if tls and "PASS" in self.verbs else ())]
         verb = chance.choice(verbs)
-        nth = chance.randint(1, FILES) if verb in (*FILE, "226", "DATA") else 1
+        nth = chance.randint(1, FILES) if verb in (*FILE, "226") else 1
         action = self.make()
         if isinstance(action, do.AtByte):
-            nth = 2  # the large one, or there would be no middle
+            # Middle and last byte are those of the large file, whenever it comes.
             action = do.AtByte(action.how, chance.choice((0, LARGE // 2, LARGE - 1)))
         return Fault(verb, nth, action)
 

@@ -88,6 +88,15 @@ class FaultProxy:
             self.has_struck = True
             return fault.action
 
+    def strike_data(self, count: int) -> do.AtByte | None:
+        """The fault of an upload, if so many bytes are enough for it: the first that has them."""
+        with self._lock:
+            action = self._fault.action if self._fault is not None else None
+            if not isinstance(action, do.AtByte) or self.has_struck or count <= action.offset:
+                return None
+            self.has_struck = True
+            return action
+
     def release(self) -> None:
         """Let a held command reach the server."""
         self._released.set()
@@ -352,11 +361,9 @@ class _Session:
                     session = control.session
                     server = proxy.keep(self._context.wrap_socket(server, session=session))
                 if data.verb == "STOR":
-                    action = proxy.strike("DATA")
-                    fault = action if isinstance(action, do.AtByte) else None
-                    carry(client, server, fault)
+                    carry(client, server, proxy.strike_data)
                 else:
-                    carry(server, client, None)
+                    carry(server, client, lambda _count: None)
         proxy.end(client, server, data.listener)
 
 
