@@ -20,10 +20,7 @@ def main(home: str, host: str, port: str, user: str, password: str, ftp_path: st
     (roots,) = database.execute(
         "SELECT orthanc_storage_path, hospital_data_path FROM sync_configuration"
     ).fetchall()
-    database.execute(
-        "INSERT OR IGNORE INTO destinations (id, host, port, username, path, has_tls, profile,"
-        " created_at) VALUES (1, 'x', 21, 'x', '/', 0, '{}', ?)", [NOW],
-    )
+    insert(database, "destinations", id=1, host="x", port=21, profile="{}", created_at=NOW)
     ftp = ftplib.FTP()
     ftp.connect(host, int(port), timeout=10)
     ftp.login(user, password)
@@ -41,10 +38,7 @@ def send(
     content = path.read_bytes()
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
     folder = "" if str(relative.parent) == "." else relative.parent.as_posix()
-    database.execute(
-        "INSERT OR IGNORE INTO source_files (root, directory, name, size_bytes, mtime_ns, md5)"
-        " VALUES (?, ?, ?, 0, 0, '')", [label, folder, relative.name],
-    )
+    insert(database, "source_files", root=label, directory=folder, name=relative.name)
     (file,) = database.execute(
         "SELECT id FROM source_files WHERE root = ? AND directory = ? AND name = ?",
         [label, folder, relative.name],
@@ -59,12 +53,26 @@ def send(
         with contextlib.suppress(ftplib.error_perm):
             ftp.mkd(target)
     ftp.storbinary(f"STOR {target}/{relative.name}", io.BytesIO(content))
+    insert(
+        database, "replicas", source_file_id=file, destination_id=1, state="stored", changed_at=NOW
+    )
     database.execute(
-        "INSERT INTO replicas (source_file_id, destination_id, state, size_bytes, mtime_ns, md5,"
-        " claim, attempts, reason, changed_at) VALUES (?, 1, 'stored', ?, 0, ?, 0, 0, '', ?)"
-        " ON CONFLICT (source_file_id, destination_id) DO UPDATE SET"
-        " size_bytes = excluded.size_bytes, md5 = excluded.md5",
-        [file, len(content), md5, NOW],
+        "UPDATE replicas SET size_bytes = ?, md5 = ? WHERE source_file_id = ?",
+        [len(content), md5, file],
+    )
+
+
+def insert(database: sqlite3.Connection, table: str, **values: object) -> None:
+    """A row, unless there is one; columns nobody names are empty, whatever they will be."""
+    for _, column, kind, is_required, default, _ in database.execute(
+        f"PRAGMA table_info({table})"
+    ):
+        if is_required and default is None and column != "id":
+            values.setdefault(column, "" if "char" in kind or "text" in kind else 0)
+    columns = ", ".join(f'"{column}"' for column in values)
+    places = ", ".join("?" * len(values))
+    database.execute(
+        f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})", list(values.values())
     )
 
 

@@ -1,13 +1,16 @@
 """The checker itself: a sound scene passes, and each violation, made by hand, is reported."""
 
+import contextlib
 import ftplib
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.crash.checker import Checker, Scene, not_closed_as_crashed, not_restored
+from tests.crash.checker import DATABASE, Checker, Scene, not_closed_as_crashed, not_restored
 from tests.crash.history import MARK, History
+from tests.crash.naive import insert
 from tests.running import PASSWORD, new_home, rows, slow_ftp_server
 
 NOW = "2026-01-01 00:00:00"
@@ -31,22 +34,22 @@ def scene(tmp_path: Path) -> Scene:
         file.write_bytes(CONTENT)
     scene = Scene(home, tmp_path / "remote", sources, history, PASSWORD, (MARK.decode().strip(),))
     md5, size = Checker(scene).source_versions()[NAME]
-    for statement, values in (
-        ("INSERT INTO destinations VALUES (1, 'h', 21, 'u', '/', 0, '{}', ?)", [NOW]),
-        ("INSERT INTO source_files VALUES (1, 'hospital', 'deep', 'a', ?, 0, ?)", [size, md5]),
-        ("INSERT INTO replicas (id, source_file_id, destination_id, state, size_bytes, mtime_ns,"
-         " md5, claim, attempts, reason, changed_at)"
-         " VALUES (1, 1, 1, 'stored', ?, 0, ?, 1, 0, '', ?)", [size, md5, NOW]),
-        ("INSERT INTO sync_history (id, sync_type, destination_label, status, \"end\","
-         " requested_by, started_at, completed_at, duration_s, error_code, files_synced,"
-         " total_size_bytes, files_failed, files_skipped, files_unchanged, files_due, bytes_due,"
-         " problems, problem_count, phase, bytes_on_line, bytes_per_s) VALUES (1, 'manual', 'h',"
-         " 'success', 'finished', '', ?, ?, 0, '', 1, ?, 0, 0, 0, 1, 0, '[]', 0, '', 0, 0)",
-         [NOW, NOW, size]),
-        ("INSERT INTO transfers (run_id, replica_id, outcome, reason, bytes, md5, at)"
-         " VALUES (1, 1, 'stored', '', ?, ?, ?)", [size, md5, NOW]),
-    ):
-        rows(home, statement, *values)
+    with contextlib.closing(sqlite3.connect(home / DATABASE)) as database:
+        insert(database, "destinations", id=1, host="h", profile="{}", created_at=NOW)
+        insert(database, "source_files", id=1, root="hospital", directory="deep", name="a")
+        insert(
+            database, "replicas", id=1, source_file_id=1, destination_id=1, state="stored",
+            size_bytes=size, md5=md5, claim=1, changed_at=NOW,
+        )
+        insert(
+            database, "sync_history", id=1, sync_type="manual", status="success", end="finished",
+            started_at=NOW, completed_at=NOW, files_synced=1, total_size_bytes=size, problems="[]",
+        )
+        insert(
+            database, "transfers", id=1, run_id=1, replica_id=1, outcome="stored", bytes=size,
+            md5=md5, at=NOW,
+        )
+        database.commit()
     return scene
 
 
@@ -90,10 +93,16 @@ def damage(scene: Scene) -> None:
     rows(scene.home, "PRAGMA writable_schema = ON")
     (page,) = rows(scene.home, "SELECT rootpage FROM sqlite_master WHERE name = 'i'")[0]
     rows(scene.home, "PRAGMA wal_checkpoint(TRUNCATE)")
-    database = scene.home / "farcopy.sqlite3"
+    database = scene.home / DATABASE
     content = bytearray(database.read_bytes())
     content[(page - 1) * 4096:(page - 1) * 4096 + 8] = b"\x0a\0\0\0\0\x10\0\0"
     database.write_bytes(content)
+
+
+def leave_batch(scene: Scene) -> None:
+    with contextlib.closing(sqlite3.connect(scene.home / DATABASE)) as database:
+        insert(database, "batches", run_id=1)
+        database.commit()
 
 
 def log_of(text: str) -> Callable[[Scene], object]:
@@ -118,7 +127,7 @@ RUN = "UPDATE sync_history SET "
         (temporary, {"I4 temporary-left"}),
         (damage, {"I5 database-damaged"}),
         (sql(f"{REPLICA} state = 'uploading'"), {"I5 in-nobody's-hand", "I3 lost"}),
-        (sql("INSERT INTO batches VALUES (1, 1, 0, 1)"), {"I5 batch-left"}),
+        (leave_batch, {"I5 batch-left"}),
         (sql(f"{REPLICA} attempts = 4"), {"I6 too-many-attempts"}),
         (sql(f"{RUN} files_synced = 2"), {"I7 counters"}),
         (sql(f"{RUN} total_size_bytes = 2"), {"I7 counters"}),
