@@ -7,6 +7,7 @@ Imports of farcopy stand in the script's part only: the tree may be another one.
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import select
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 WITHIN_S = 90.0
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ class Zygote:
         return self.run("sync", "--json").answer()
 
     def close(self) -> None:
-        self._process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # with the child that is under way
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
@@ -141,11 +144,18 @@ class Zygote:
 # --- the script's part ---
 
 
+def _die_with_parent() -> None:
+    """A service would live on for ever, if the test were killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def _tell(**news: object) -> None:
     os.write(1, json.dumps(news).encode() + b"\n")
 
 
 def _serve(folder: Path) -> None:
+    _die_with_parent()
     import farcopy.cli
     import farcopy.process
 
@@ -169,6 +179,7 @@ def _serve(folder: Path) -> None:
 
 def _become(folder: Path, args: list[str], traced: str) -> None:
     """The rest of this process's life is one verb of farcopy."""
+    _die_with_parent()
     if traced:
         # A copy, for the 1 is the verb's own output from here on.
         news = os.dup(1)
