@@ -23,7 +23,6 @@ def sync_with_late(here: Board, verb: str, until: str) -> list[str]:
     return [str(found) for found in (*checker.at_any_moment(), *checker.is_truthful(answer))]
 
 
-@pytest.mark.xfail(reason="two sessions send to one temporary name", strict=True)
 def test_a_late_stor_does_not_cut_off_what_was_sent_again() -> None:
     """The new bytes are there and SIZE agrees; then the old STOR makes the file empty."""
     with board("vsftpd") as here:
