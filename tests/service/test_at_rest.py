@@ -9,6 +9,7 @@ import pytest
 
 from tests.running import (
     SlowFtpServer,
+    age,
     arrived,
     configure,
     rows,
@@ -41,6 +42,7 @@ def test_what_was_there_when_sync_was_pressed_is_sent_although_it_is_young(
     home: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "data/new").write_bytes(b"a moment ago")
+    age(tmp_path / "data/new", by_s=-60)  # young however long farcopy takes to start
 
     done = sync(home, env={"FARCOPY_SETTLE_S": "1"})
 
