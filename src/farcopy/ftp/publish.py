@@ -4,6 +4,7 @@ Nothing ever gets a final name before the server confirmed the transfer and
 SIZE agrees. It keeps no session alive and settles nothing; called by remote.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import PurePosixPath
@@ -45,7 +46,7 @@ class InHand:
     """What must be known of an upload to settle it on another session.
 
     is_displaced: the old final may lie aside under `displaced`. is_intended: the
-    ledger has noted that it may get its final name.
+    ledger has noted that it may get its final name. is_published: it has it.
     """
 
     upload: Upload
@@ -55,6 +56,7 @@ class InHand:
     md5: str = ""
     is_displaced: bool = False
     is_intended: bool = False
+    is_published: bool = False
 
     @property
     def displaced(self) -> PurePosixPath:
@@ -73,7 +75,7 @@ class Publisher:
     def __init__(self, session: Session, known: KnownFolders) -> None:
         self._session = session
         self._known = known
-        self._refuses_to_replace = False
+        self.refuses_to_replace = False
 
     def send(self, hand: InHand, reader: SourceReader) -> None:
         """Get all bytes to the temporary name, and have the server say how many it has.
@@ -86,7 +88,9 @@ class Publisher:
         with self._begin(hand) as data:
             hand.phase = Phase.SENDING
             try:
-                self._send_blocks(upload, reader, data)
+                for block in blocks_of(upload, reader):
+                    data.send(block)
+                    upload.on_bytes(len(block))
             except FOREIGN as error:
                 meant = transfer.broken(session, data, error)
                 raise meant from meant.__cause__
@@ -130,18 +134,6 @@ class Publisher:
             # A connection we lost still holds it on the server; later it will not.
             raise UploadRefused(error.detail) from error
 
-    @staticmethod
-    def _send_blocks(upload: Upload, reader: SourceReader, data: DataConnection) -> None:
-        sent_bytes = 0
-        while block := _read(reader):
-            sent_bytes += len(block)
-            if sent_bytes > upload.size_bytes:
-                raise SourceGrew("beyond its size")
-            data.send(block)
-            upload.on_bytes(len(block))
-        if sent_bytes < upload.size_bytes:
-            raise SourceShrank("below its size")
-
     def publish(self, hand: InHand) -> None:
         """Give the proven temporary its final name.
 
@@ -149,7 +141,7 @@ class Publisher:
         or, with `is_displaced`, waits to be `put_back`.
         """
         session, final = self._session, hand.final
-        if self._refuses_to_replace and session.size(final) is not None:
+        if self.refuses_to_replace and session.size(final) is not None:
             self._replace(hand)
         else:
             try:
@@ -157,12 +149,13 @@ class Publisher:
             except (PathRefused, UploadRefused):
                 if session.size(final) is not None:
                     self._replace(hand)
-                    self._refuses_to_replace = True
+                    self.refuses_to_replace = True
                 else:
                     # Someone may have removed the folder since we made it.
                     self._known.forget(final.parent)
                     ensure_folder(session, self._known, final.parent)
                     self._rename_to_final(hand)
+        hand.is_published = True
         if hand.is_displaced:
             remove(session, hand.displaced)
             hand.is_displaced = False
@@ -229,6 +222,19 @@ def remove(session: Session, path: PurePosixPath) -> None:
 def _rename(session: Session, old: PurePosixPath, new: PurePosixPath) -> None:
     session.command(f"RNFR {old}")
     session.command(f"RNTO {new}")
+
+
+def blocks_of(upload: Upload, reader: SourceReader) -> Iterator[bytes]:
+    """The file, as long as it was said to be. Raises: SourceGrew, SourceShrank, SourceUnreadable.
+    """
+    sent_bytes = 0
+    while block := _read(reader):
+        sent_bytes += len(block)
+        if sent_bytes > upload.size_bytes:
+            raise SourceGrew("beyond its size")
+        yield block
+    if sent_bytes < upload.size_bytes:
+        raise SourceShrank("below its size")
 
 
 def _read(reader: SourceReader) -> bytes:

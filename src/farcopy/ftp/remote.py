@@ -11,17 +11,23 @@ from pathlib import PurePosixPath
 from farcopy.core.errors import (
     ConnectionLost,
     FarcopyError,
+    Fenced,
     FileError,
     Interrupted,
     LocalName,
+    OutOfStep,
     RemotePathMissing,
     RemoteReadOnly,
+    ReplyTimeout,
     SessionError,
 )
 from farcopy.core.model import SourceReader, StoreResult, Upload
 from farcopy.ftp import listing
 from farcopy.ftp.folders import KnownFolders, ensure_folder
+from farcopy.ftp.host import HostProfile
 from farcopy.ftp.login import log_in
+from farcopy.ftp.order import answers_in_order
+from farcopy.ftp.pipeline import Pipeline, StorRefused
 from farcopy.ftp.publish import (
     InHand,
     Phase,
@@ -36,12 +42,15 @@ from farcopy.ftp.sockets import Guard
 from farcopy.ftp.wire import encode_command
 from farcopy.planning.remote_path import parse_temporary
 
+ALONE_ABOVE_BYTES = 16 * 1024 * 1024
+"""Before a file of this size the one behind is published by itself: it would wait too long."""
+
 
 class FtpRemote:
     """A destination. For one thread; `abort` may come from any, and is for good.
 
     home_id: names our temporary folder, so that two installations never sweep
-    each other's. known_folders: shared between the sessions of one run.
+    each other's. known_folders, host: shared between the sessions of one run.
     """
 
     def __init__(
@@ -49,15 +58,20 @@ class FtpRemote:
         settings: SessionSettings,
         home_id: str,
         known_folders: KnownFolders | None = None,
+        host: HostProfile | None = None,
     ) -> None:
         self._settings = settings
         self._folder_name = f"farcopy-tmp-{home_id}"
         self._known = known_folders or KnownFolders()
+        self._host = host or HostProfile()
         self._guard = Guard()
         self._session: Session | None = None
         self._publisher: Publisher | None = None
         self._base = PurePosixPath("/")
-        self._in_hand: InHand | None = None
+        self._pipeline: Pipeline | None = None
+        # What was sent, or is being sent, and has no result yet: at most two.
+        self._hands: dict[str, InHand] = {}
+        self._behind: InHand | None = None
 
     @property
     def is_tls(self) -> bool:
@@ -75,7 +89,7 @@ class FtpRemote:
             session.close()
             raise
         self._session = session
-        self._publisher = Publisher(session, self._known)
+        self._publisher = self._pipeline = None
 
     def prepare(self) -> None:
         session = self._usable()
@@ -83,57 +97,144 @@ class FtpRemote:
             ensure_folder(session, self._known, self._base, path_error=RemotePathMissing)
         self._known.add(self._base)
         ensure_folder(session, self._known, self._folder, path_error=RemoteReadOnly)
+        if self._settings.is_passive and self._host.answers_in_order is None:
+            self._host.answers_in_order = answers_in_order(session, self._folder)
 
     def store(self, uploads: Iterable[Upload]) -> Iterator[StoreResult]:
+        self._behind = None
         for upload in uploads:
             self._guard.check()
             try:
                 with upload.open_source() as reader:
-                    result = self._store(upload, reader)
-            except FileError as error:
-                result = StoreResult(upload.replica_id, error=error)
-            yield result
+                    yield from self._store(upload, reader)
+            except FileError as error:  # of the source, before anything was sent
+                yield from self._publish_behind()
+                yield StoreResult(upload.replica_id, error=error)
+        yield from self._publish_behind()
 
-    def _store(self, upload: Upload, reader: SourceReader) -> StoreResult:
+    def _store(self, upload: Upload, reader: SourceReader) -> Iterator[StoreResult]:
+        """Send one file and tell of the one before it, which gets its name meanwhile."""
+        if upload.size_bytes > ALONE_ABOVE_BYTES or not self._pipelines:
+            yield from self._publish_behind()
         session = self._usable()
-        hand = self._in_hand = self._take_in_hand(upload)
         try:
+            hand = self._take_in_hand(upload)
+        except FileError as error:
+            yield from self._publish_behind()
+            yield StoreResult(upload.replica_id, error=error)
+            return
+        behind = self._behind
+        if behind is not None and not self._may_publish(behind):
+            yield from self._publish_behind()
+            behind = None
+        failure: FarcopyError | None = None
+        try:
+            self._send(session, hand, reader, behind)
+        except (SessionError, Interrupted) as error:
+            self._lose(session, hand, reader, error)
+            raise
+        except FarcopyError as error:
+            failure = error
+        yield from self._publish_behind()
+        if failure is None:
+            self._behind = hand
+            if not self._pipelines:
+                yield from self._publish_behind()
+            return
+        self._discard(session, hand)
+        if not isinstance(failure, FileError):
+            raise failure
+        yield StoreResult(upload.replica_id, error=failure)
+
+    def _send(
+        self, session: Session, hand: InHand, reader: SourceReader, behind: InHand | None
+    ) -> None:
+        if not self._pipelines:
             self._publisher_of(session).send(hand, reader)
-            self._publisher_of(session).publish(hand)
-        except SessionError as error:
+            return
+        try:
+            self._pipeline_of(session).send(hand, reader, behind)
+        except StorRefused:
+            # Step by step, publish finds out why; the reader has been read from.
+            with hand.upload.open_source() as again:
+                self._publisher_of(session).send(hand, again)
+
+    def _may_publish(self, hand: InHand) -> bool:
+        try:
+            hand.check_may_publish()
+        except Fenced:
+            return False
+        return True
+
+    def _publish_behind(self) -> Iterator[StoreResult]:
+        """Tell of the file before, which gets its final name now if it has not yet."""
+        hand, self._behind = self._behind, None
+        if hand is None:
+            return
+        session = self._session
+        try:
+            if not hand.is_published:
+                session = self._usable()
+                self._rename(session, hand)
+        except (SessionError, Interrupted) as error:
+            error.uses_attempt = False  # all of it was sent
+            if session is not None:
+                session.close()
+            raise
+        except FarcopyError as error:
+            if session is not None:
+                self._discard(session, hand)
+            if not isinstance(error, FileError):
+                raise
+            yield StoreResult(hand.upload.replica_id, error=error)
+        else:
+            yield self._told(hand)
+
+    def _rename(self, session: Session, hand: InHand) -> None:
+        publisher = self._publisher_of(session)
+        if self._pipelines and not publisher.refuses_to_replace:
+            hand.check_may_publish()
+            self._pipeline_of(session).rename(hand)
+        if not hand.is_published:
+            publisher.publish(hand)
+
+    def _lose(
+        self, session: Session, hand: InHand, reader: SourceReader, error: FarcopyError
+    ) -> None:
+        """The session is gone: what is known of the file in hand stays for `settle`."""
+        if isinstance(error, SessionError):
             if hand.phase is not Phase.SENDING:
                 # Nothing of it was sent (an idle session ended), or all of it, and
                 # the outcome is unknown: neither is an attempt of this file's.
                 error.uses_attempt = False
             if hand.phase is Phase.SENT and not _is_unchanged(reader):
                 hand.phase = Phase.SENDING  # all bytes, but of no one version
-            session.close()
-            raise
-        except Interrupted:
-            session.close()
-            raise
-        except FarcopyError:
-            self._discard_in_hand(session, hand)
-            raise
-        self._in_hand = None
-        return StoreResult(upload.replica_id, bytes_sent=upload.size_bytes, md5=hand.md5)
+        if self._pipelines and isinstance(error, OutOfStep):
+            self._host.note_lost_step()
+        elif self._pipelines and isinstance(error, ReplyTimeout):
+            self._host.note_silence()
+        self._behind = None
+        session.close()
+
+    def _told(self, hand: InHand) -> StoreResult:
+        """It is published, and no longer in hand."""
+        self._hands.pop(hand.upload.temporary_name, None)
+        return StoreResult(hand.upload.replica_id, hand.upload.size_bytes, hand.md5)
 
     def settle(self, upload: Upload) -> StoreResult | None:
-        hand = self._in_hand
-        if hand is None or hand.upload.temporary_name != upload.temporary_name:
+        hand = self._hands.get(upload.temporary_name)
+        if hand is None:
             upload.withdraw()
             self.discard_temporary(upload.temporary_name)
             return None
         session = self._usable()
         try:
-            is_published = self._settle(session, hand)
+            is_published = hand.is_published or self._settle(session, hand)
         except FileError as error:
-            self._discard_in_hand(session, hand)
+            self._discard(session, hand)
             return StoreResult(upload.replica_id, error=error)
-        self._in_hand = None
-        if not is_published:
-            return None
-        return StoreResult(upload.replica_id, bytes_sent=upload.size_bytes, md5=hand.md5)
+        self._hands.pop(upload.temporary_name, None)
+        return self._told(hand) if is_published else None
 
     def _settle(self, session: Session, hand: InHand) -> bool:
         """Whether it is published: it was, or all that lacked was the renaming."""
@@ -151,9 +252,9 @@ class FtpRemote:
         remove_temporary(session, hand)
         return False
 
-    def _discard_in_hand(self, session: Session, hand: InHand) -> None:
+    def _discard(self, session: Session, hand: InHand) -> None:
         """Leave no trace of it. Best effort: what stays is swept by a later run."""
-        self._in_hand = None
+        self._hands.pop(hand.upload.temporary_name, None)
         if hand.phase is not Phase.BEFORE and session.is_usable:
             with contextlib.suppress(FarcopyError):
                 put_back(session, hand)
@@ -194,7 +295,7 @@ class FtpRemote:
     def close(self) -> None:
         if self._session is not None:
             self._session.close()
-        self._session = self._publisher = None
+        self._session = self._publisher = self._pipeline = self._behind = None
 
     # -- where things lie
 
@@ -215,7 +316,9 @@ class FtpRemote:
 
     def _take_in_hand(self, upload: Upload) -> InHand:
         temporary = self._path_of(upload.temporary_name)
-        return InHand(upload, temporary, self._final(upload.final_path))
+        hand = InHand(upload, temporary, self._final(upload.final_path))
+        self._hands[upload.temporary_name] = hand
+        return hand
 
     # -- the session
 
@@ -231,6 +334,16 @@ class FtpRemote:
         if self._publisher is None:
             self._publisher = Publisher(session, self._known)
         return self._publisher
+
+    def _pipeline_of(self, session: Session) -> Pipeline:
+        if self._pipeline is None:
+            self._pipeline = Pipeline(session, self._known)
+        return self._pipeline
+
+    @property
+    def _pipelines(self) -> bool:
+        """Whether commands may be sent ahead of the replies to those before."""
+        return self._settings.is_passive and bool(self._host.answers_in_order)
 
 
 def _is_unchanged(reader: SourceReader) -> bool:
