@@ -119,10 +119,12 @@ class Farcopy:
         return self.process.returncode
 
 
-def start_farcopy(home: Path, *args: str, env: Mapping[str, str] | None = None) -> Farcopy:
+def start_farcopy(
+    home: Path, *args: str, env: Mapping[str, str] | None = None, before: Sequence[str] = ()
+) -> Farcopy:
     """Start a verb and go on; the caller ends it. Its two outputs come as one."""
     process = subprocess.Popen(
-        [str(FARCOPY), *args],
+        [*before, str(FARCOPY), *args],
         env=environment(home, env),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -135,9 +137,11 @@ def start_farcopy(home: Path, *args: str, env: Mapping[str, str] | None = None) 
 
 
 @contextlib.contextmanager
-def running(home: Path, *args: str, env: Mapping[str, str] | None = None) -> Iterator[Farcopy]:
+def running(
+    home: Path, *args: str, env: Mapping[str, str] | None = None, before: Sequence[str] = ()
+) -> Iterator[Farcopy]:
     """A verb beside the test; killed at the end if the test has not ended it."""
-    farcopy = start_farcopy(home, *args, env=env)
+    farcopy = start_farcopy(home, *args, env=env, before=before)
     try:
         yield farcopy
     finally:
@@ -149,20 +153,22 @@ def running(home: Path, *args: str, env: Mapping[str, str] | None = None) -> Ite
 
 @contextlib.contextmanager
 def serving(
-    home: Path, *args: str, verb: str = "serve", env: Mapping[str, str] | None = None
+    home: Path, *args: str, verb: str = "serve", env: Mapping[str, str] | None = None,
+    before: Sequence[str] = (), is_well: bool = True,
 ) -> Iterator[Farcopy]:
     """`farcopy serve` on a free port, `web` likewise, or `service`; up when this yields.
 
-    Ended by SIGTERM with the block, unless the test has done so.
+    Ended by SIGTERM with the block, unless the test has done so. is_well: its database
+    is, so that the service's lease is waited for.
     """
     more = () if verb == "service" else ("--port", "0")
     sign = "The background service is running" if verb == "service" else "Listening on "
-    before = _lease(home)
-    with running(home, verb, *more, *args, env=env) as farcopy:
+    owner = _lease(home) if is_well else ""
+    with running(home, verb, *more, *args, env=env, before=before) as farcopy:
         line = _line_with(farcopy, sign)
         farcopy.url = line.removeprefix("Listening on ") if verb != "service" else ""
-        if verb != "web" and "DATABASE_URL" not in (env or {}):
-            wait_until(lambda: _lease(home) not in (before, ""), what="the service's lease")
+        if verb != "web" and is_well and "DATABASE_URL" not in (env or {}):
+            wait_until(lambda: _lease(home) not in (owner, ""), what="the service's lease")
         yield farcopy
         if farcopy.process.poll() is None:
             farcopy.end()
@@ -447,6 +453,10 @@ class SlowFtpServer:
     def set_rate(self, bytes_per_s: int) -> None:
         """For uploads that begin from now on."""
         self._data.read_limit = bytes_per_s
+
+    def set_download_rate(self, bytes_per_s: int) -> None:
+        """Of each download that begins from now on; 0 is no limit."""
+        self._data.write_limit = bytes_per_s
 
     def stop(self) -> None:
         self._is_stopped = True

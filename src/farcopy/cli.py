@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from farcopy import __version__
+from farcopy import __version__, cli_proof
 from farcopy.core.config import FIELDS, Field
 from farcopy.core.errors import FarcopyError, RunAlreadyOn, SettingsInvalid
 from farcopy.core.model import ActionKind
@@ -52,17 +52,14 @@ def main() -> None:
 
 
 def _line_of_foreign(error: Exception) -> str | None:
-    """One line for what an admin can mend: settings, the database, an address in use."""
+    """One line for what an admin can mend: settings, an address in use."""
     if isinstance(error, OSError):
         return f"{error.strerror or error}"
     if "django" in sys.modules:
         from django.core.exceptions import ImproperlyConfigured
-        from django.db import DatabaseError
 
         if isinstance(error, ImproperlyConfigured):
             return str(error)
-        if isinstance(error, DatabaseError):
-            return f"the database does not answer as it should ({type(error).__name__})"
     return None
 
 
@@ -90,7 +87,7 @@ def _listening(function: Callable[..., None]) -> Callable[..., None]:
 @_listening
 def serve(host: str, port: int, trusted_proxy: str | None) -> None:
     """API, page and background service in one process."""
-    environment = set_up("farcopy.settings.web")
+    environment = set_up("farcopy.settings.web", is_lasting=True)
     serve_until_stopped(host, port, trusted_proxy, background_service(environment))
 
 
@@ -98,14 +95,14 @@ def serve(host: str, port: int, trusted_proxy: str | None) -> None:
 @_listening
 def web(host: str, port: int, trusted_proxy: str | None) -> None:
     """The API and the page alone; needs a `farcopy service` beside it."""
-    set_up("farcopy.settings.web")
+    set_up("farcopy.settings.web", is_lasting=True)
     serve_until_stopped(host, port, trusted_proxy)
 
 
 @cli.command()
 def service() -> None:
     """The background service alone."""
-    environment = set_up()
+    environment = set_up(is_lasting=True)
     work = background_service(environment)
     work(stop_on_signals(), lambda: click.echo("The background service is running"))
 
@@ -268,6 +265,7 @@ def status(as_json: bool) -> None:
     from farcopy.service import overview
     from farcopy.terminal import status_data, status_lines
 
+    overview.try_writing()
     view = overview.status()
     click.echo(json.dumps(status_data(view)) if as_json else "\n".join(status_lines(view)))
 
@@ -370,6 +368,10 @@ def _account(change: Callable[[], None]) -> None:
 
 def _line_of_stdin() -> str:
     return sys.stdin.readline().rstrip("\r\n")
+
+
+for _verb in cli_proof.VERBS:
+    cli.add_command(_verb)
 
 
 @cli.command()

@@ -4,6 +4,7 @@ Imports of the lower floors stand inside the functions: `django.setup()` must
 come first, and `farcopy --help` must not wait for it.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farcopy.core.errors import EngineBusy, RunAlreadyOn, ServiceNotRunning
+from farcopy.core.errors import EngineBusy, LedgerTrouble, RunAlreadyOn, ServiceNotRunning
 from farcopy.core.states import SyncType
 
 if TYPE_CHECKING:
@@ -26,8 +27,19 @@ if TYPE_CHECKING:
     """What a serving process does besides: until stopped; says when it is ready."""
 
 
-def set_up(settings_module: str = "farcopy.settings.base") -> "Environment":
-    """Django, the home, its database and logs; every verb begins with it."""
+def set_up(
+    settings_module: str = "farcopy.settings.base",
+    *,
+    with_database: bool = True,
+    is_lasting: bool = False,
+) -> "Environment":
+    """Django, the home, its database and logs; every verb begins with it.
+
+    with_database: False for the one verb that mends a database no other can open.
+    is_lasting: a process that serves comes up although its database is in trouble: it
+    says so to whoever asks, and goes on when the database is well again.
+    Raises: LedgerTrouble.
+    """
     os.environ["DJANGO_SETTINGS_MODULE"] = settings_module
     if os.name == "posix":
         os.umask(0o077)
@@ -43,7 +55,13 @@ def set_up(settings_module: str = "farcopy.settings.base") -> "Environment":
 
     environment: Environment = settings.ENVIRONMENT
     set_up_logs(environment.home, environment.log_keep_days)
-    prepare_database()
+    try:
+        if with_database:
+            prepare_database()
+    except LedgerTrouble as trouble:
+        if not is_lasting:
+            raise
+        click.echo(f"farcopy: {trouble.text}; waiting for it", err=True)
     return environment
 
 
@@ -96,8 +114,9 @@ def _announce(host: str, port: int) -> None:
     click.echo(f"Listening on http://{shown}:{port}")
     from farcopy.store.users import accounts
 
-    if not accounts():
-        click.echo("There is no user yet: farcopy user add NAME --role admin")
+    with contextlib.suppress(LedgerTrouble):
+        if not accounts():
+            click.echo("There is no user yet: farcopy user add NAME --role admin")
     if host not in ("127.0.0.1", "::1", "localhost"):
         click.echo("Warning: this address is open to others and not encrypted; put a reverse "
                    "proxy with HTTPS before it", err=True)

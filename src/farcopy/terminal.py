@@ -7,12 +7,14 @@ from typing import NoReturn, TextIO
 
 from tqdm import tqdm
 
+from farcopy.core.errors import LedgerTrouble
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
 from farcopy.planning.verdict import growing_warning
 from farcopy.service import overview
 from farcopy.service.overview import CurrentSync, StatusView
 from farcopy.service.times import shown
+from farcopy.store.patience import drop_connection
 
 REFRESH_S = 0.2
 
@@ -35,7 +37,12 @@ class ProgressBar:
         """
         while not wait(REFRESH_S):
             if self._is_shown:
-                current = overview.current_sync()
+                # The run waits for a database that is away; its bar stands still meanwhile.
+                try:
+                    current = overview.current_sync()
+                except LedgerTrouble:
+                    drop_connection()
+                    continue
                 if current is not None:
                     self._show(current)
 
@@ -97,6 +104,13 @@ def status_lines(view: StatusView) -> list[str]:
         f"{size_text(numbers.total_size_synced)} in {numbers.total_syncs} runs "
         f"({numbers.failed_syncs} failed, {numbers.partial_syncs} partial)",
     ]
+    if view.last_verification:
+        seen = view.last_verification
+        wrong = seen.counts.files_differing + seen.counts.files_missing
+        lines.append(
+            f"Verified:   {shown(seen.completed_at)}, {seen.counts.files_checked} files checked, "
+            f"{wrong} differing or missing"
+        )
     if view.current:
         now = view.current
         lines.append(
@@ -120,6 +134,7 @@ def status_data(view: StatusView) -> dict[str, object]:
     now = view.current
     return {
         "service_running": view.is_service_running,
+        "ledger": view.ledger,
         "sync_enabled": view.configuration.settings.sync_enabled,
         "sync_interval": view.configuration.settings.sync_interval,
         "last_sync_at": shown(view.configuration.last_sync_at),
@@ -162,3 +177,36 @@ def size_text(size_bytes: float) -> str:
 
 def _files(done: int, due: int) -> str:
     return f"{done}/{due} files"
+
+
+class FileBar:
+    """Counts files as they are done; shows nothing off a terminal."""
+
+    def __init__(self, word: str, stream: TextIO = sys.stderr) -> None:
+        self._word = word
+        self._stream = stream
+        self._bar: tqdm[NoReturn] | None = None
+
+    def begin(self, total: int | None) -> None:
+        """total: None where nobody knows it."""
+        if self._stream.isatty():
+            size = shutil.get_terminal_size()
+            self._bar = tqdm(
+                total=total, desc=self._word, unit=" files", file=self._stream,
+                mininterval=REFRESH_S, ncols=size.columns, nrows=size.lines,
+            )
+
+    def advance(self) -> None:
+        if self._bar is not None:
+            self._bar.update()
+
+    def say(self, line: str) -> None:
+        """A line on standard output, above the bar. Names are shown without their control signs."""
+        shown_line = "".join(char if char.isprintable() else "\ufffd" for char in line)
+        if self._bar is not None:
+            self._bar.clear()
+        print(shown_line, flush=True)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()

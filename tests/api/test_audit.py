@@ -136,7 +136,7 @@ def test_a_trail_that_cannot_be_written_is_logged_and_breaks_no_answer(
         health = client.get("/healthz")
     assert health.json() == {"status": "ok"}
     for refused in (answer, login, signed_out):
-        assert (refused.status_code, refused.json()["code"]) == (503, "storage_unavailable")
+        assert (refused.status_code, refused.json()["code"]) == (503, "ledger_trouble")
         assert "no such table" not in refused.text
     assert '"request.failed"' in server.log_text("service.log")
     assert "no such table" not in server.log_text("service.log")

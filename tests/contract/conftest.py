@@ -22,6 +22,9 @@ if TYPE_CHECKING:  # it sets Django up, which only its tests need
 
 REAL = [(kind, tls) for kind in KINDS for tls in (False, True)]
 KINDS_OF_PLACE = ["fake", "pyftpdlib", *(f"{k}-tls" if tls else k for k, tls in REAL)]
+DIGEST = "proftpd-digest"
+"""ProFTPD with mod_digest: a real server that tells hashes."""
+KINDS_OF_PLACE.append(DIGEST)
 if importlib.util.find_spec("OpenSSL"):  # pyftpdlib needs it for TLS; the real servers do not
     KINDS_OF_PLACE.append("pyftpdlib-tls")
 
@@ -64,7 +67,8 @@ def _real_place(
     server = servers.get(name)
     if server is None:
         is_tls = name.endswith("-tls")
-        server = servers[name] = start(kind, require_tls=is_tls)
+        options = ["LoadModule mod_digest.c"] if name == DIGEST else []
+        server = servers[name] = start(kind, require_tls=is_tls, options=options)
     elif not server.is_alive():
         server.restart()
     place = make_ftp_place(server)
@@ -90,6 +94,14 @@ def real_tls_place(
 ) -> Iterator[RealPlace]:
     """The three real servers, TLS required; vsftpd and ProFTPD also want session reuse."""
     yield from _real_place(request.param, ftp_server_factory, _real_servers)
+
+
+@pytest.fixture
+def digest_place(
+    ftp_server_factory: FtpServerFactory, _real_servers: dict[str, FtpServer]
+) -> Iterator[RealPlace]:
+    """ProFTPD with hashes."""
+    yield from _real_place(DIGEST, ftp_server_factory, _real_servers)
 
 
 @pytest.fixture(params=KINDS_OF_PLACE)

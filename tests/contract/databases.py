@@ -45,6 +45,6 @@ def sqlite_options(file: Path) -> dict[str, Any]:
 
 
 def postgres_options(url: str) -> dict[str, Any]:
-    import dj_database_url
+    from farcopy.settings.base import database_of
 
-    return dict(dj_database_url.parse(url))
+    return database_of(url)

@@ -15,11 +15,14 @@ from typing import Self
 
 from farcopy.core.errors import (
     ConnectionLost,
+    DownloadRefused,
     FarcopyError,
     Fenced,
     FileError,
     Interrupted,
+    LocalName,
     LoginRefused,
+    PathRefused,
     RemotePathMissing,
     RemoteReadOnly,
     SessionError,
@@ -27,7 +30,7 @@ from farcopy.core.errors import (
     SourceGrew,
     SourceShrank,
 )
-from farcopy.core.model import SourceReader, StoreResult, Upload
+from farcopy.core.model import RemoteEntry, SourceReader, StoreResult, Upload
 from farcopy.planning.remote_path import displaced_name, parse_temporary, temporary_name
 
 
@@ -102,7 +105,8 @@ class FakeServer:
     """What a FakeRemote stores to. Paths are relative to ftp_path.
 
     cut_after_bytes: break the next transfer there. loses_rename_reply: carry
-    the next renaming out and break. is_frozen: stop in mid-transfer.
+    the next renaming out and break. is_frozen: stop in mid-transfer. has_hashes: it
+    tells MD5s. unreadable: paths it refuses to send. commands: of reading, in order.
     """
 
     password: str = "secret"
@@ -114,6 +118,9 @@ class FakeServer:
     loses_rename_reply: bool = False
     is_frozen: bool = False
     logins: int = 0
+    has_hashes: bool = False
+    unreadable: set[str] = field(default_factory=set)
+    commands: list[tuple[str, str]] = field(default_factory=list)
 
 
 class FakeRemote:
@@ -224,6 +231,60 @@ class FakeRemote:
         self._use()
         self._check_name(name)
         self.server.temporaries.pop(name, None)
+
+    def size(self, final_path: PurePosixPath) -> int | None:
+        self._ask("size", final_path)
+        content = self.server.files.get(str(final_path))
+        return None if content is None else len(content)
+
+    def content_md5(self, final_path: PurePosixPath, size_bytes: int) -> str | None:
+        self._ask("md5", final_path)
+        content = self.server.files.get(str(final_path))
+        if content is None or not self.server.has_hashes:
+            return None
+        return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+    def read(self, final_path: PurePosixPath, size_bytes: int) -> Iterator[bytes]:
+        self._ask("read", final_path)
+        server, content = self.server, self.server.files.get(str(final_path))
+        if content is None:
+            raise PathRefused
+        if str(final_path) in server.unreadable:
+            raise DownloadRefused
+        is_whole = False
+        try:
+            for start in range(0, len(content), self.BLOCK_BYTES):
+                yield content[start : start + self.BLOCK_BYTES]
+                if server.is_frozen:
+                    self._is_aborted.wait()
+                self._check()
+                if server.cut_after_bytes is not None and start >= server.cut_after_bytes - 1:
+                    server.cut_after_bytes = None
+                    raise ConnectionLost
+            is_whole = True
+        finally:
+            self._is_open = is_whole
+        if len(content) != size_bytes:
+            raise DownloadRefused
+
+    def listing(self, folder: PurePosixPath) -> Sequence[RemoteEntry]:
+        self._ask("listing", folder)
+        prefix = "" if folder == PurePosixPath() else f"{folder}/"
+        found: dict[str, RemoteEntry] = {}
+        for path, content in self.server.files.items():
+            name, is_below, _ = path.removeprefix(prefix).partition("/")
+            if path.startswith(prefix):
+                size = None if is_below else len(content)
+                found[name] = RemoteEntry(name, bool(is_below), size)
+        if (not found and prefix) or self.server.is_missing:
+            raise RemotePathMissing
+        return list(found.values())
+
+    def _ask(self, command: str, path: PurePosixPath) -> None:
+        self._use()
+        if path.is_absolute() or ".." in path.parts:
+            raise LocalName
+        self.server.commands.append((command, str(path)))
 
     def abort(self) -> None:
         self._is_aborted.set()

@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from farcopy.core.errors import OutOfStep
 from farcopy.ftp.data import passive_port
-from farcopy.ftp.listing import is_file_of_list, is_file_of_mlsd
+from farcopy.ftp.listing import (
+    entry_of_list,
+    entry_of_mlsd,
+    is_file_of_list,
+    is_file_of_mlsd,
+    is_single_name,
+)
 from farcopy.ftp.replies import Reply
 
 
@@ -80,3 +86,49 @@ def test_a_passive_reply_has_a_port_or_is_out_of_step(code: int, text: str) -> N
         except OutOfStep:
             continue
         assert 0 < port < 65536
+
+
+@pytest.mark.parametrize(
+    ("line", "entry"),
+    [
+        (b"-rw-r--r--    1 7777     7777    7 Nov 22 10:15 two words", ("two words", False, 7)),
+        (b"-rw-r--r--    1 7777     7777          7 Nov 22  2025  x", (" x", False, 7)),
+        (b"-rw-r--r--+   1 ftp  7 Nov 22 10:15 x", ("x", False, 7)),
+        (b"drwxr-xr-x    2 7777     7777       4096 Nov 22 10:15 ab", ("ab", True, None)),
+        (b"01-31-26  10:15AM            1,234 a b.dcm", ("a b.dcm", False, 1234)),
+        (b"01-31-26  10:15AM       <DIR>          ab", ("ab", True, None)),
+        (b"lrwxrwxrwx    1 0 0 7 Nov 22 10:15 a -> b", None),
+        (b"total 12", None),
+        (b"", None),
+    ],
+)
+def test_a_line_of_list_is_an_entry(
+    line: bytes, entry: tuple[str, bool, int | None] | None
+) -> None:
+    assert entry_of_list(line) == entry
+
+
+@pytest.mark.parametrize(
+    ("line", "entry"),
+    [
+        (b"type=file;size=7;modify=20261122; two  words", ("two  words", False, 7)),
+        (b"Size=7;Type=FILE; x", ("x", False, 7)),
+        (b"type=file; x", ("x", False, None)),
+        (b"type=file;size=minus; x", ("x", False, None)),
+        (b"type=file;size=" + b"9" * 30 + b"; x", ("x", False, None)),
+        (b"type=dir;sizd=4096; ab", ("ab", True, None)),
+        (b"type=cdir; /orthanc", None),
+        (b"type=pdir; ..", None),
+        (b"type=OS.unix=symlink; x", None),
+        (b"garbage", None),
+    ],
+)
+def test_a_line_of_mlsd_is_an_entry(
+    line: bytes, entry: tuple[str, bool, int | None] | None
+) -> None:
+    assert entry_of_mlsd(line) == entry
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "/etc/passwd", "a/b", "a\0b", "a\rb"])
+def test_a_name_that_leads_elsewhere_is_no_single_name(name: str) -> None:
+    assert not is_single_name(name)

@@ -4,7 +4,8 @@ FarcopyError
 ├── FileError      one file is affected, the others go on
 │   ├── SourceChanged (SourceGrew · SourceShrank · SourceReplaced)
 │   ├── SourceVanished · SourceUnreadable · LocalName
-│   └── PathRefused · SizeMismatch · UploadRefused · Fenced
+│   ├── PathRefused · SizeMismatch · UploadRefused · Fenced
+│   └── HashMismatch · DownloadRefused · TargetOccupied
 ├── SessionError   the control connection is of no more use; a new one may be
 │   └── ConnectionLost · ReplyTimeout · OutOfStep · TooManyConnections
 ├── RunError       no file can be sent now: the run stops
@@ -12,9 +13,11 @@ FarcopyError
 │   └── RemotePathMissing · RemoteReadOnly · RemoteFull · DataConnectionFailed · TimedOut
 ├── ConfigError    an admin has to change something first
 │   ├── SettingsInvalid · FtpNotConfigured · SourcesNotConfigured · PasswordRequired
-│   └── EnvironmentInvalid · KeyMismatch · KeyUnusable
+│   ├── EnvironmentInvalid · KeyMismatch · KeyUnusable
+│   └── PathUnknown · TargetRefused
 ├── LedgerTrouble  the database cannot do its part: nothing new is begun
-│   └── LedgerFull · LedgerLocked · LedgerReadOnly · LedgerCorrupt · LedgerUnreachable
+│   ├── LedgerFull · LedgerLocked · LedgerReadOnly · LedgerMissing
+│   └── LedgerCorrupt · LedgerUnreachable
 ├── SourceMissing · SourceDirectoryUnreadable   a root or directory could not be read
 ├── SyncFrozen     too much of the source changed at once: an admin has to confirm
 ├── RunAlreadyOn · NoRunOn · NotFrozen · ServiceNotRunning · EngineBusy   the state forbids it
@@ -115,6 +118,24 @@ class SizeMismatch(FileError):
     code = "size_mismatch"
     is_retryable = True
     text = "the size on the remote differs from what was sent"
+
+
+class HashMismatch(FileError):
+    code = "hash_mismatch"
+    is_retryable = True
+    text = "the content on the remote differs from what was sent; the server's own hash tells"
+
+
+class DownloadRefused(FileError):
+    code = "download_refused"
+    is_retryable = True
+    text = "the server refused or broke off the reading of a file; its log may say why"
+
+
+class TargetOccupied(FileError):
+    code = "target_occupied"
+    uses_attempt = False
+    text = "another file has this name already; it was left alone"
 
 
 class UploadRefused(FileError):
@@ -295,6 +316,23 @@ class KeyUnusable(ConfigError):
     text = "The encryption key is missing, too short or readable by others"
 
 
+class PathUnknown(ConfigError):
+    """detail: the path as it was given."""
+
+    code = "path_unknown"
+    text = (
+        "nothing is known under this path; paths begin with orthanc or hospital, as in "
+        "orthanc/ab/cd/abcd1234"
+    )
+
+
+class TargetRefused(ConfigError):
+    """detail: what speaks against the directory."""
+
+    code = "target_refused"
+    text = "files are not fetched into this directory"
+
+
 class LedgerTrouble(FarcopyError):
     """The database cannot do its part. Reads may still work, writes do not."""
 
@@ -317,6 +355,11 @@ class LedgerLocked(LedgerTrouble):
 class LedgerReadOnly(LedgerTrouble):
     code = "ledger_read_only"
     text = "the database may not be written to; check the permissions of FARCOPY_HOME"
+
+
+class LedgerMissing(LedgerTrouble):
+    code = "ledger_missing"
+    text = "the database file is gone; put it back, or rebuild it with: farcopy rebuild"
 
 
 class LedgerCorrupt(LedgerTrouble):

@@ -205,6 +205,86 @@ class StoreResult:
     error: FarcopyError | None = None
 
 
+class RemoteEntry(NamedTuple):
+    """A name in a folder of the remote. size_bytes: None for a folder, or if the listing has none.
+    """
+
+    name: str
+    is_folder: bool
+    size_bytes: int | None = None
+
+
+class NewFile(Protocol):
+    """A file being fetched: under a temporary name until `keep`, and gone without."""
+
+    def write(self, block: bytes, /) -> None: ...
+
+    def keep(self, mtime_ns: int | None) -> None:
+        """Give it its name, once all is on the disk. Raises TargetOccupied."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class HeldFile(NamedTuple):
+    """A file of which the ledger says that the remote holds a version, and which.
+
+    size_bytes, mtime_ns: of that version, unless the file is due again; state: a FileState.
+    """
+
+    replica_id: int
+    state: str
+    root: str
+    directory: str
+    name: str
+    size_bytes: int
+    mtime_ns: int
+    md5: str
+
+    @property
+    def relative_path(self) -> str:
+        return f"{self.directory}/{self.name}" if self.directory else self.name
+
+
+class Finding(StrEnum):
+    """What looking at a file on the remote found."""
+
+    VERIFIED = "verified"  # the right content
+    SIZED = "sized"  # the right size; its content was not asked for
+    DIFFERS = "differs"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"  # there, but the server would not let it be read
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One file looked at. bytes_read: read back for it."""
+
+    file: HeldFile
+    finding: Finding
+    bytes_read: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCounts:
+    """What a verification found so far."""
+
+    files_checked: int = 0
+    files_verified: int = 0
+    files_sized: int = 0
+    files_differing: int = 0
+    files_missing: int = 0
+    files_unreadable: int = 0
+    bytes_read: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A line for the ledger: the new state of one claimed file.

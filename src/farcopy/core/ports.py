@@ -1,15 +1,19 @@
 """What the engine needs of the world, as Protocols. Adapters meet it in service/wiring.py."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Protocol
 
 from farcopy.core.model import (
+    Check,
     ClaimedFile,
     DirectoryListing,
     LedgerEntry,
     Looked,
+    NewFile,
     Outcome,
+    RemoteEntry,
     Renaming,
     SkippedName,
     SourceFile,
@@ -104,6 +108,30 @@ class Remote(Protocol):
         ...
 
     def discard_temporary(self, name: str) -> None: ...
+
+    # Reading. Paths are relative to ftp_path.
+
+    def size(self, final_path: PurePosixPath) -> int | None:
+        """Bytes of a file; None if there is no such file."""
+        ...
+
+    def content_md5(self, final_path: PurePosixPath, size_bytes: int) -> str | None:
+        """MD5 of a file as the server computes it; None if it cannot, or would not once."""
+        ...
+
+    def read(self, final_path: PurePosixPath, size_bytes: int) -> Iterator[bytes]:
+        """The content of a file of so many bytes; who leaves before its end has to open() again.
+
+        Raises DownloadRefused (also when another number of bytes came), PathRefused.
+        """
+        ...
+
+    def listing(self, folder: PurePosixPath) -> Sequence[RemoteEntry]:
+        """Files and folders directly in a folder; a server may hide some.
+
+        Raises RemotePathMissing when there is no such folder.
+        """
+        ...
 
     def abort(self) -> None:
         """From any thread: make the operation in progress fail at once."""
@@ -238,6 +266,29 @@ class Ledger(FirstLooks, Renamings, Upheavals, Protocol):
     def explain_temporary(self, replica_id: int, claim: int) -> str | None:
         """The final path (relative to ftp_path) a temporary was made for; None: not ours, or
         still in hand."""
+        ...
+
+
+class Proofs(Protocol):
+    """Where checks of held files are written down, for one destination."""
+
+    def settle(self, checks: Sequence[Check]) -> Collection[int]:
+        """Move the rows that still are as compared; returns the replica ids of those.
+
+        A file that was replaced meanwhile is left as it is: another version was looked at.
+        """
+        ...
+
+
+class Target(Protocol):
+    """Where fetched files are put."""
+
+    def find_md5(self, path: PurePosixPath, size_bytes: int) -> str | None:
+        """MD5 of the file that has this name already, "" if it has another size; None: none."""
+        ...
+
+    def new_file(self, path: PurePosixPath) -> NewFile:
+        """Raises LocalName when this system cannot have the name, or it leads elsewhere."""
         ...
 
 

@@ -55,7 +55,7 @@ MOVES: dict[FileState, frozenset[FileState]] = {
     _S.PENDING: frozenset({_S.UPLOADING, _S.STORED, _S.SKIPPED, _S.VANISHED, _S.PENDING}),
     _S.UPLOADING: frozenset({_S.STORED, _S.VERIFIED, _S.PENDING, _S.FAILED, _S.VANISHED}),
     _S.STORED: frozenset({_S.PENDING, _S.VERIFIED, _S.VANISHED, _S.SKIPPED}),
-    _S.VERIFIED: frozenset({_S.PENDING, _S.STORED, _S.VANISHED, _S.SKIPPED}),
+    _S.VERIFIED: frozenset({_S.PENDING, _S.STORED, _S.VANISHED, _S.SKIPPED, _S.VERIFIED}),
     _S.FAILED: frozenset({_S.PENDING, _S.STORED, _S.VANISHED, _S.SKIPPED}),
     _S.SKIPPED: frozenset({_S.PENDING, _S.VANISHED, _S.SKIPPED}),
     # A file that comes back unchanged still has its remote copy.

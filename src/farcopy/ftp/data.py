@@ -56,6 +56,15 @@ class DataConnection:
         """Tell the server that this was all. Read its reply, then close."""
         end_output(self._sock, self._stall_s, self._guard)
 
+    def blocks(self) -> Iterator[bytes]:
+        """All that comes, to its end. Whether that was the whole file only the reply tells."""
+        while True:
+            self._sock.settimeout(self._budget.cut(self._stall_s))
+            block = self._sock.recv(BLOCK_BYTES)
+            if not block:
+                return
+            yield block
+
     def lines(self, max_lines: int) -> Iterator[bytes]:
         """The lines of a listing, without their ends. Raises: OutOfStep beyond the limits."""
         pending = b""

@@ -13,6 +13,7 @@ from farcopy.core.errors import (
     FarcopyError,
     Fenced,
     FileError,
+    HashMismatch,
     PathRefused,
     RemoteReadOnly,
     SessionError,
@@ -26,6 +27,7 @@ from farcopy.core.model import SourceReader, Upload
 from farcopy.ftp import transfer
 from farcopy.ftp.data import BLOCK_BYTES, DataConnection
 from farcopy.ftp.folders import KnownFolders, ensure_folder
+from farcopy.ftp.hashes import ServerHash
 from farcopy.ftp.replies import FOREIGN
 from farcopy.ftp.session import Session
 from farcopy.planning.remote_path import displaced_name
@@ -47,6 +49,7 @@ class InHand:
 
     is_displaced: the old final may lie aside under `displaced`. is_intended: the
     ledger has noted that it may get its final name. is_published: it has it.
+    is_verified: the server's own hash of the temporary is that of what was sent.
     """
 
     upload: Upload
@@ -55,6 +58,7 @@ class InHand:
     phase: Phase = Phase.BEFORE
     md5: str = ""
     is_displaced: bool = False
+    is_verified: bool = False
     is_intended: bool = False
     is_published: bool = False
 
@@ -72,9 +76,10 @@ class InHand:
 class Publisher:
     """Sends and publishes over one session. Remembers how this server wants it."""
 
-    def __init__(self, session: Session, known: KnownFolders) -> None:
+    def __init__(self, session: Session, known: KnownFolders, server_hash: ServerHash) -> None:
         self._session = session
         self._known = known
+        self._hash = server_hash
         self.refuses_to_replace = False
 
     def send(self, hand: InHand, reader: SourceReader) -> None:
@@ -112,6 +117,15 @@ class Publisher:
             hand.phase = Phase.SENDING
             raise SizeMismatch(f"{arrived} of {upload.size_bytes} bytes")
         reader.check_unchanged()
+        self.compare_hash(hand)
+
+    def compare_hash(self, hand: InHand) -> None:
+        """Prove the temporary, where the server can tell its MD5. Raises: HashMismatch."""
+        there = self._hash.md5(self._session, hand.temporary, hand.upload.size_bytes)
+        if there is not None and there != hand.md5:
+            hand.phase = Phase.SENDING  # all bytes are there, but not the right ones
+            raise HashMismatch
+        hand.is_verified = there is not None
 
     def _begin(self, hand: InHand) -> DataConnection:
         session, folder = self._session, hand.temporary.parent

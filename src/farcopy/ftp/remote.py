@@ -1,4 +1,4 @@
-"""The Remote port over one FTP session: log in, store, settle, sweep.
+"""The Remote port over one FTP session: log in, store, settle, sweep, read back.
 
 Knows where our names lie below ftp_path and what was in hand when a session was
 lost. How bytes and names travel is publish's matter. Called by the engine.
@@ -21,9 +21,10 @@ from farcopy.core.errors import (
     ReplyTimeout,
     SessionError,
 )
-from farcopy.core.model import SourceReader, StoreResult, Upload
-from farcopy.ftp import listing
+from farcopy.core.model import RemoteEntry, SourceReader, StoreResult, Upload
+from farcopy.ftp import listing, reading
 from farcopy.ftp.folders import KnownFolders, ensure_folder
+from farcopy.ftp.hashes import ServerHash
 from farcopy.ftp.host import HostProfile
 from farcopy.ftp.login import log_in
 from farcopy.ftp.order import answers_in_order
@@ -64,6 +65,7 @@ class FtpRemote:
         self._folder_name = f"farcopy-tmp-{home_id}"
         self._known = known_folders or KnownFolders()
         self._host = host or HostProfile()
+        self._hash = ServerHash(may_ask=settings.asks_hashes)
         self._guard = Guard()
         self._session: Session | None = None
         self._publisher: Publisher | None = None
@@ -158,6 +160,8 @@ class FtpRemote:
             # Step by step, publish finds out why; the reader has been read from.
             with hand.upload.open_source() as again:
                 self._publisher_of(session).send(hand, again)
+        else:
+            self._publisher_of(session).compare_hash(hand)
 
     def _may_publish(self, hand: InHand) -> bool:
         try:
@@ -219,7 +223,9 @@ class FtpRemote:
     def _told(self, hand: InHand) -> StoreResult:
         """It is published, and no longer in hand."""
         self._hands.pop(hand.upload.temporary_name, None)
-        return StoreResult(hand.upload.replica_id, hand.upload.size_bytes, hand.md5)
+        return StoreResult(
+            hand.upload.replica_id, hand.upload.size_bytes, hand.md5, is_verified=hand.is_verified
+        )
 
     def settle(self, upload: Upload) -> StoreResult | None:
         hand = self._hands.get(upload.temporary_name)
@@ -289,6 +295,18 @@ class FtpRemote:
     def discard_temporary(self, name: str) -> None:
         remove(self._usable(), self._path_of(name))
 
+    def size(self, final_path: PurePosixPath) -> int | None:
+        return self._usable().size(self._final(final_path))
+
+    def content_md5(self, final_path: PurePosixPath, size_bytes: int) -> str | None:
+        return self._hash.md5(self._usable(), self._final(final_path), size_bytes)
+
+    def read(self, final_path: PurePosixPath, size_bytes: int) -> Iterator[bytes]:
+        return reading.blocks(self._usable(), self._final(final_path), size_bytes)
+
+    def listing(self, folder: PurePosixPath) -> Sequence[RemoteEntry]:
+        return listing.entries(self._usable(), self._final(folder))
+
     def abort(self) -> None:
         self._guard.abort()
 
@@ -332,7 +350,7 @@ class FtpRemote:
 
     def _publisher_of(self, session: Session) -> Publisher:
         if self._publisher is None:
-            self._publisher = Publisher(session, self._known)
+            self._publisher = Publisher(session, self._known, self._hash)
         return self._publisher
 
     def _pipeline_of(self, session: Session) -> Pipeline:

@@ -14,6 +14,7 @@ from farcopy.core.errors import (
     ConnectFailed,
     ConnectionLost,
     DataConnectionFailed,
+    DownloadRefused,
     FarcopyError,
     LoginRefused,
     NotFtp,
@@ -81,7 +82,7 @@ def parse_reply(text: str) -> Reply:
 
 _LOGIN = frozenset({GREETING, "AUTH", "PBSZ", "PROT", "USER", "PASS", "ACCT"})
 _SETTING_UP_DATA = frozenset({"PASV", "EPSV", "PORT", "EPRT"})
-_TRANSFERS = frozenset({"STOR", DATA, "LIST", "MLSD", "NLST"})
+_TRANSFERS = frozenset({"STOR", "RETR", DATA, "LIST", "MLSD", "NLST"})
 _STORES = frozenset({"STOR", DATA, "MKD", "RNTO"})
 _LISTINGS = frozenset({"LIST", "MLSD", "NLST"})
 _NAMES_A_PATH = frozenset({"STOR", "RNFR", "RNTO", "MKD", "CWD", "DELE", "SIZE", "MLST", DATA})
@@ -160,6 +161,9 @@ def _judge_reply(reply: Reply, command: str, path_error: type[FarcopyError]) -> 
         return OutOfStep(detail)
     if command in _LISTINGS:
         return DataConnectionFailed(detail) if reply.code < 500 else path_error(detail)
+    if command == "RETR":
+        # "Input/output error" is a bad disk here, not a full one as for STOR.
+        return DownloadRefused(detail) if reply.code < 500 else path_error(detail)
     if command in _NAMES_A_PATH:
         return UploadRefused(detail) if reply.code < 500 else path_error(detail)
     return OutOfStep(detail)

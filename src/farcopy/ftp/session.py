@@ -29,6 +29,7 @@ class Session:
     """One login. After a SessionError it is of no more use: close it, make another.
 
     has_had_data: a data connection worked before. is_epsv_refused: ask for PASV.
+    is_list_a_refused: list without options.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Session:
         self.is_usable = True
         self.has_had_data = False
         self.is_epsv_refused = False
+        self.is_list_a_refused = False
         self._login_directory = ""
 
     @property
@@ -59,9 +61,10 @@ class Session:
         """For SNI and the certificate's check: the name, though we connect to an address."""
         return self.settings.host.removesuffix(".")
 
-    def ask(self, line: str) -> Reply:
+    def ask(self, line: str, *, wait_s: float | None = None) -> Reply:
         """Send a command; its reply may say anything but goodbye (421).
 
+        wait_s: for its reply, where the usual time is not enough.
         Raises: SessionError, LocalName (a control character), Interrupted, TimedOut.
         """
         verb = line.partition(" ")[0]
@@ -69,7 +72,7 @@ class Session:
             # Something came that nobody asked for: whose reply would the next one be?
             reply = self.exchange(verb)
             raise self.refusal(reply, verb) if reply.code == 421 else self.out_of_step(reply)
-        reply = self.exchange(verb, line)
+        reply = self.exchange(verb, line, wait_s=wait_s)
         if reply.code == 421:
             raise self.refusal(reply, verb)
         return reply

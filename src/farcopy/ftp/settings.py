@@ -43,6 +43,7 @@ class SessionSettings:
     login directory. ca_file: PEM, instead of the system's CAs. fingerprint:
     SHA-256 of the DER certificate, trusted instead of any CA. is_tls_known:
     this host has answered with TLS before, so it may not do without now.
+    asks_hashes: whether the server may be asked for the MD5 of files.
     """
 
     host: str
@@ -55,6 +56,7 @@ class SessionSettings:
     ca_file: str | None = None
     fingerprint: str | None = None
     is_tls_known: bool = False
+    asks_hashes: bool = True
     deadlines: Deadlines = Deadlines()
 
     @classmethod
@@ -63,6 +65,7 @@ class SessionSettings:
         settings: SyncSettings,
         *,
         is_tls_known: bool = False,
+        asks_hashes: bool = True,
         deadlines: Deadlines | None = None,
     ) -> "SessionSettings":
         """The part of the settings that a session needs. FTP must be configured."""
@@ -80,6 +83,7 @@ class SessionSettings:
             ca_file=settings.ftp_tls_ca,
             fingerprint=settings.ftp_tls_fingerprint,
             is_tls_known=is_tls_known,
+            asks_hashes=asks_hashes,
             deadlines=deadlines or Deadlines(),
         )
 

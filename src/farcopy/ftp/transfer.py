@@ -1,8 +1,8 @@
 """Transfers on a session: set up the data connection, secure it, judge its end.
 
 A data connection that breaks says nothing of the reason: the reply on the
-control connection does (452, 552, 451), so it is always read. Called by publish
-and listing.
+control connection does (452, 552, 451), so it is always read. Called by publish,
+reading and listing.
 """
 
 import socket
@@ -84,11 +84,12 @@ def broken(
     data: DataConnection,
     error: Exception,
     otherwise: type[FarcopyError] = UploadRefused,
+    command: str = DATA,
 ) -> FarcopyError:
     """What the failure of a data connection meant; `otherwise` if the server's reply tells no more.
     """
     data.close()
-    return _judge_broken(session, error, otherwise)
+    return _judge_broken(session, error, otherwise, command)
 
 
 def read_listing(session: Session, data: DataConnection, verb: str, max_lines: int
@@ -112,17 +113,17 @@ def read_listing(session: Session, data: DataConnection, verb: str, max_lines: i
 
 
 def _judge_broken(
-    session: Session, error: Exception, otherwise: type[FarcopyError]
+    session: Session, error: Exception, otherwise: type[FarcopyError], command: str = DATA
 ) -> FarcopyError:
     """otherwise: what it means when the server's reply tells no more."""
     if session.guard.is_aborted:
         session.is_usable = False
         return Interrupted()
     try:
-        reply = session.exchange(DATA)
+        reply = session.exchange(command)
     except FarcopyError as lost:
         return lost
-    said = session.refusal(reply, DATA) if reply.code >= 400 else None
+    said = session.refusal(reply, command) if reply.code >= 400 else None
     if said is not None and not isinstance(said, FileError):
         return said
     ours = otherwise(f"{type(error).__name__}, then {reply.code}")

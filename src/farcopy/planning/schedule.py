@@ -14,6 +14,7 @@ HARD_ERRORS = frozenset(
 HARD_WAIT = timedelta(hours=1)
 HARD_WAIT_MAX = timedelta(hours=24)
 CRASH_WAIT = timedelta(minutes=1)
+SCRUB_EVERY = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +55,14 @@ def next_sync_at(
 
 def next_look_due(interval_min: int, last_look_at: datetime | None, now: datetime) -> datetime:
     return now if last_look_at is None else last_look_at + timedelta(minutes=interval_min)
+
+
+def next_scrub_due(
+    first_success: datetime | None, last_started_at: datetime | None
+) -> datetime | None:
+    """When a day's part is to be verified; None before anything was stored.
+
+    What was just sent can wait a day: it would not have had time to rot.
+    """
+    begin = last_started_at or first_success
+    return None if begin is None else begin + SCRUB_EVERY

@@ -8,23 +8,29 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from farcopy.core.errors import FarcopyError
+from farcopy.core.errors import EngineBusy, FarcopyError, LedgerCorrupt, LedgerTrouble
 from farcopy.core.states import SyncType
 from farcopy.planning.schedule import next_look_due, next_run_due
 from farcopy.service import monitor
 from farcopy.service.execution import carry_out
+from farcopy.service.scrub import Scrub
 from farcopy.service.stop import StopSignal
 from farcopy.settings.environment import Environment
 from farcopy.store import configuration as stored
-from farcopy.store import history, lease, looks
+from farcopy.store import history, integrity, lease, looks, schema
 from farcopy.store.configuration import StoredConfiguration
+from farcopy.store.health import ENGINE, HEALTH, HEARTBEAT
+from farcopy.store.patience import forget_replaced_file
 
 TICK_S = 0.3
 """A request is taken within a second."""
+FIRST_RETRY_S = 1.0
+LONGEST_RETRY_S = 5.0
 _log = logging.getLogger("farcopy.service")
 
 
@@ -32,7 +38,7 @@ class Engine:
     """The right to work on a home, with its heartbeat, as a context manager.
 
     kind: "service" answers requests; "command" is a single `farcopy sync`.
-    Raises on entering: EngineBusy.
+    Raises on entering: EngineBusy, LedgerTrouble.
     """
 
     def __init__(self, environment: Environment, kind: str, stop: StopSignal) -> None:
@@ -47,12 +53,14 @@ class Engine:
         home_mark = self._lock.acquire()
         try:
             self._owner = f"{home_mark}-{uuid.uuid4().hex[:16]}"
+            if lease.is_left_over(home_mark):
+                # An end without notice. A damaged file stays as it is: nothing is written.
+                integrity.check()
             lease.take(self._owner, home_mark, self._kind, timezone.now())
+            self._close_cut_runs()
         except BaseException:
             self._lock.release()
             raise
-        for run_id in history.recover(timezone.now()):
-            _log.warning("run.cut_off", extra={"run": run_id})
         self._thread.start()
         return self
 
@@ -61,61 +69,129 @@ class Engine:
         self._thread.join()
         try:
             lease.give_up(self._owner)
-        except DatabaseError as error:
-            _log.warning("lease.not_given_up", extra={"error": type(error).__name__})
+        except LedgerTrouble as error:
+            _log.warning("lease.not_given_up", extra={"code": error.code})
         self._lock.release()
+
+    def recover(self, trouble: LedgerTrouble) -> None:
+        """The database had a trouble: close what it left open. Raises: LedgerTrouble."""
+        if isinstance(trouble, LedgerCorrupt):
+            integrity.check()
+        if not lease.renew(self._owner, timezone.now()):
+            self._lose()
+            return
+        self._close_cut_runs(trouble)
+
+    def _close_cut_runs(self, trouble: LedgerTrouble | None = None) -> None:
+        for run_id in history.recover(timezone.now(), trouble):
+            _log.warning("run.cut_off", extra={"run": run_id})
+
+    def _lose(self) -> None:
+        # Somebody else works on this database: nothing of ours may go on.
+        _log.error("lease.lost")
+        self._stop.request(grace_s=0.0)
 
     def _beat(self) -> None:
         try:
             while not self._ended.wait(lease.HEARTBEAT_S):
+                forget_replaced_file()
                 try:
                     if not lease.renew(self._owner, timezone.now()):
-                        # Somebody else works on this database: nothing of ours may go on.
-                        _log.error("lease.lost")
-                        self._stop.request(grace_s=0.0)
+                        self._lose()
                         return
-                except DatabaseError as error:
-                    _log.warning("lease.not_renewed", extra={"error": type(error).__name__})
+                    HEALTH.clear(HEARTBEAT)
+                except LedgerTrouble as error:
+                    if HEALTH.note(HEARTBEAT, error):
+                        _log.warning("lease.not_renewed", extra={"code": error.code})
                     connection.close()
         finally:
             connection.close()
 
 
 class BackgroundService:
-    """`run()` works until `stop` is requested. Raises: EngineBusy."""
+    """`run()` works until `stop` is requested, and outlives every trouble of the database."""
 
     def __init__(self, environment: Environment, stop: StopSignal) -> None:
         self._environment = environment
         self._stop = stop
+        self._scrub = Scrub(environment, stop)
+        self._engine: Engine | None = None
+        self._trouble: LedgerTrouble | None = None
+        self._damaged: integrity.Stamp | None = None
+        self._retry_s = FIRST_RETRY_S
         self._last_complaint = ""
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
-        """on_ready: called when the home is ours and requests are taken."""
-        with Engine(self._environment, "service", self._stop):
-            _log.info("service.started")
-            on_ready()
+        """on_ready: called when requests are taken, or will be once the database is well.
+
+        Raises: EngineBusy.
+        """
+        with ExitStack() as ends:
             try:
-                while not self._stop.is_set():
-                    self._tick()
-                    self._stop.wait(TICK_S)
+                wait_s = self._turn(ends, on_ready)
+                while not self._stop.wait(wait_s):
+                    wait_s = self._turn(ends)
             finally:
+                self._scrub.give_way()
                 _log.info("service.stopped")
                 connection.close()
 
-    def _tick(self) -> None:
+    def _turn(self, ends: ExitStack, on_begun: Callable[[], None] = lambda: None) -> float:
+        """One round of work. Returns after how many seconds the next one is due."""
+        if self._damaged is not None and self._damaged == integrity.stamp():
+            return LONGEST_RETRY_S  # nobody has put another file in its place
+        forget_replaced_file()
         try:
-            if not self._answer_request():
+            if self._engine is None:
+                try:
+                    self._begin(ends)
+                except LedgerTrouble:
+                    on_begun()  # there is somebody to ask what is wrong
+                    raise
+                on_begun()
+            elif self._trouble is not None:
+                # First of all: a run whose end could not be written is still `running`.
+                self._engine.recover(self._trouble)
+            self._trouble = self._damaged = None
+            HEALTH.clear(ENGINE)
+            if not self._stop.is_set() and not self._answer_request():
                 self._keep_schedule()
-            self._last_complaint = ""
+        except LedgerTrouble as error:
+            return self._wait_out(error)
+        except EngineBusy:
+            raise
         except (DatabaseError, FarcopyError) as error:
-            # Told once, not three times a second, and tried again: a database comes back,
-            # a key is put right.
-            complaint = getattr(error, "code", type(error).__name__)
-            if complaint != self._last_complaint:
-                _log.error("service.trouble", extra={"code": complaint})
-                self._last_complaint = complaint
+            # Tried again: a key is put right. A DatabaseError here is a mistake of ours.
+            self._complain(getattr(error, "code", type(error).__name__))
             connection.close()
-            self._stop.wait(2.0)
+            return 2.0
+        if self._last_complaint:
+            _log.info("service.well_again")
+        self._last_complaint, self._retry_s = "", FIRST_RETRY_S
+        return TICK_S
+
+    def _begin(self, ends: ExitStack) -> None:
+        schema.prepare_database()
+        self._engine = ends.enter_context(Engine(self._environment, "service", self._stop))
+        _log.info("service.started")
+
+    def _wait_out(self, trouble: LedgerTrouble) -> float:
+        # Damage is not forgotten for a later trouble: it takes a check to be rid of it.
+        if self._trouble is None or not isinstance(self._trouble, LedgerCorrupt):
+            self._trouble = trouble
+        HEALTH.note(ENGINE, self._trouble)
+        self._complain(trouble.code)
+        connection.close()
+        if isinstance(trouble, LedgerCorrupt):
+            self._damaged = integrity.stamp()
+        wait_s, self._retry_s = self._retry_s, min(self._retry_s * 2, LONGEST_RETRY_S)
+        return wait_s
+
+    def _complain(self, code: str) -> None:
+        """Told once, not at every round."""
+        if code != self._last_complaint:
+            _log.error("service.trouble", extra={"code": code})
+            self._last_complaint = code
 
     def _answer_request(self) -> bool:
         request = history.open_request()
@@ -125,6 +201,7 @@ class BackgroundService:
             # A row of no version of ours: answered, or every start would meet it again.
             history.answer_request(request.pk, None, FarcopyError.code)
             return True
+        self._scrub.give_way()
         try:
             carry_out(
                 SyncType(request.sync_type),
@@ -133,6 +210,8 @@ class BackgroundService:
                 self._stop,
                 lambda run_id: history.answer_request(request.pk, run_id),
             )
+        except LedgerTrouble:
+            raise  # no refusal: the run is on, or begins when the database is back
         except FarcopyError as error:
             history.answer_request(request.pk, None, error.code)
         return True
@@ -148,6 +227,7 @@ class BackgroundService:
                 return
         if settings.monitoring_enabled and settings.has_source:
             self._monitor(row)
+        self._scrub.go_on(row)
 
     def _monitor(self, row: StoredConfiguration) -> None:
         now = timezone.now()
@@ -166,8 +246,11 @@ class BackgroundService:
         return last is None or not last.hard_failures
 
     def _start_automatic(self, sync_type: SyncType, row: StoredConfiguration) -> None:
+        self._scrub.give_way()
         try:
             carry_out(sync_type, "", self._environment, self._stop)
+        except LedgerTrouble:
+            raise
         except FarcopyError as error:
             _log.warning("run.not_started", extra={"code": error.code})
             history.record_unstarted(

@@ -9,11 +9,12 @@ from farcopy.core.errors import (
     FarcopyError,
     FtpNotConfigured,
     Interrupted,
+    LedgerTrouble,
     SourcesNotConfigured,
     SyncFrozen,
 )
 from farcopy.core.model import RunSummary
-from farcopy.core.ports import Remote
+from farcopy.core.ports import Ledger, Remote
 from farcopy.core.states import RunEnd, SyncType
 from farcopy.engine import preflight
 from farcopy.engine.control import RunControl, SessionGate
@@ -29,7 +30,7 @@ from farcopy.settings.environment import Environment
 from farcopy.store import configuration as stored
 from farcopy.store import history
 from farcopy.store.configuration import StoredConfiguration
-from farcopy.store.ledger import DatabaseLedger
+from farcopy.store.patience import Patience, patient_ledger
 
 _log = logging.getLogger("farcopy.sync")
 
@@ -44,23 +45,30 @@ def carry_out(
     """Run, and close the run's row whatever happens.
 
     on_start: told the run's id as soon as its row exists.
-    Raises: FtpNotConfigured, SourcesNotConfigured, KeyMismatch, RunAlreadyOn.
+    A database that is away for a moment is waited for. Raises: FtpNotConfigured,
+    SourcesNotConfigured, KeyMismatch, RunAlreadyOn; LedgerTrouble when the run could not
+    be begun or its row not be closed.
     """
     clock = wiring.SystemClock()
+    cancel = StopSignal(stop)
+    patience = Patience(cancel.is_hard, environment.ledger_patience_s)
     row = stored.load()
     _check(row)
     destination = stored.destination_for(row.settings)
-    run_id = history.begin(
-        sync_type, destination, row.settings.destination_label, requested_by, clock.now()
+    began_at = clock.now()
+    run_id = patience.persist(
+        lambda: history.begin(
+            sync_type, destination, row.settings.destination_label, requested_by, began_at
+        )
     )
     _log.info("run.started", extra={"run": run_id, "sync_type": sync_type.value})
     started_s = clock.monotonic_s()
-    cancel = StopSignal(stop)
     control = RunControl(cancel)
     try:
-        on_start(run_id)
-        with RunProgress(run_id, cancel) as progress:
-            _execute(run_id, sync_type, row, destination.pk, environment, cancel, control, progress)
+        patience.persist(lambda: on_start(run_id))
+        with RunProgress(run_id, cancel, patience) as progress:
+            ledger = patient_ledger(destination.pk, patience)
+            _execute(run_id, sync_type, row, ledger, environment, cancel, control, progress)
     except FarcopyError as error:
         control.fail(error)
     except Exception:  # noqa: BLE001
@@ -68,8 +76,13 @@ def carry_out(
         _log.exception("run.crashed", extra={"run": run_id})
         control.fail(FarcopyError())
     finally:
-        _finish(run_id, control, cancel, clock.monotonic_s() - started_s)
-    return runs.summary(run_id)
+        took_s = clock.monotonic_s() - started_s
+        try:
+            patience.persist(lambda: _finish(run_id, control, cancel, took_s))
+        except LedgerTrouble as error:
+            _log.error("run.unclosed", extra={"run": run_id, "code": error.code})
+            raise
+    return patience.persist(lambda: runs.summary(run_id))
 
 
 def _check(row: StoredConfiguration) -> None:
@@ -83,14 +96,13 @@ def _execute(
     run_id: int,
     sync_type: SyncType,
     row: StoredConfiguration,
-    destination_id: int,
+    ledger: Ledger,
     environment: Environment,
     stop: StopSignal,
     control: RunControl,
     progress: RunProgress,
 ) -> None:
     clock = wiring.SystemClock()
-    ledger = DatabaseLedger(destination_id)
     sources = wiring.sources_of(row.settings)
     folders = KnownFolders()
 
@@ -117,7 +129,10 @@ def _execute(
         )
 
     def on_crash(error: BaseException) -> None:
-        _log.error("worker.crashed", exc_info=error, extra={"run": run_id})
+        if isinstance(error, LedgerTrouble):
+            _log.error("ledger.trouble", extra={"run": run_id, "code": error.code})
+        else:
+            _log.error("worker.crashed", exc_info=error, extra={"run": run_id})
         control.fail(error if isinstance(error, FarcopyError) else FarcopyError())
 
     Run(

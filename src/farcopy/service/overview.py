@@ -3,7 +3,7 @@
 Reads and single transactions only; nothing here waits, connects or scans.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,17 +11,22 @@ from pathlib import Path
 from django.utils import timezone
 
 from farcopy.core.config import SyncSettings, standing_warnings
-from farcopy.core.errors import FtpNotConfigured
+from farcopy.core.errors import FtpNotConfigured, LedgerTrouble
 from farcopy.core.states import SyncType
 from farcopy.planning.schedule import next_sync_at
 from farcopy.planning.verdict import growing_warning
 from farcopy.service.freezing import Freeze, freeze_of
+from farcopy.service.times import shown
 from farcopy.store import configuration as stored
-from farcopy.store import history, lease, looks
+from farcopy.store import history, lease, looks, proofs
 from farcopy.store.configuration import StoredConfiguration
+from farcopy.store.health import AUDIT, HEALTH
 from farcopy.store.history import RunRecord, Statistics
 from farcopy.store.looks import LastLook
+from farcopy.store.patience import wait_at_most
+from farcopy.store.proofs import VerificationRecord
 
+PROBE_BUSY_S = 0.5
 HISTORY_LENGTH = 10
 """The reference: "Returns last 10 sync operations in history"."""
 
@@ -54,7 +59,11 @@ class CurrentSync:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """Everything status.php tells. backlog: what monitoring's last look found waiting."""
+    """Everything status.php tells. backlog: what monitoring's last look found waiting.
+
+    last_verification: the last one that is over, the command's or a day's scrub.
+    ledger: "ok", or the code of what keeps the database from being written.
+    """
 
     last_sync: RunRecord | None
     history: list[RunRecord]
@@ -64,7 +73,9 @@ class StatusView:
     statistics: Statistics
     current: CurrentSync | None
     backlog: LastLook | None
+    last_verification: VerificationRecord | None
     is_service_running: bool
+    ledger: str
 
 
 def configuration() -> ConfigurationView:
@@ -109,8 +120,27 @@ def status() -> StatusView:
         statistics=history.statistics(),
         current=current_sync(),
         backlog=looks.last(),
+        last_verification=proofs.last_verification(),
         is_service_running=lease.live_kind(now) == "service",
+        ledger=HEALTH.trouble.code if HEALTH.trouble else "ok",
     )
+
+
+def try_writing() -> None:
+    """For a process that writes nothing else: learn whether the database takes it."""
+    wait_at_most(PROBE_BUSY_S)
+    try:
+        history.try_writing(timezone.now())
+    except LedgerTrouble as trouble:
+        HEALTH.note(AUDIT, trouble)
+    else:
+        HEALTH.clear(AUDIT)
+
+
+def ask_again() -> None:
+    """Whether a trouble of the audit trail lasts; nothing is written while all is well."""
+    if HEALTH.trouble is not None and HEALTH.damage is None:
+        try_writing()
 
 
 def _view(row: StoredConfiguration) -> ConfigurationView:
@@ -125,11 +155,25 @@ def _warnings(row: StoredConfiguration) -> tuple[str, ...]:
     last = history.last_finished()
     if last is not None and last.counts.files_growing:
         warnings.append(growing_warning(last.counts.files_growing))
+    trouble = HEALTH.trouble
+    if trouble is not None:
+        warnings.insert(0, f"nothing can be recorded and no sync begins: {trouble.text}")
     for name in ("orthanc_storage_path", "hospital_data_path"):
         path = getattr(row.settings, name)
         if path is not None and not _is_directory(path):
             warnings.append(f"{name} is not there or is no directory this service can list")
+    warnings.extend(_verification_warnings())
     return tuple(warnings)
+
+
+def _verification_warnings() -> Iterator[str]:
+    last = proofs.last_verification()
+    wrong = last.counts.files_differing + last.counts.files_missing if last else 0
+    if last and wrong:
+        yield (
+            f"{wrong} files on the remote differed or were missing at the last verification "
+            f"({shown(last.completed_at)}); they are pending again, unless their source is gone"
+        )
 
 
 def _is_directory(path: str) -> bool:

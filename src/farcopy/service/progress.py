@@ -9,10 +9,12 @@ import threading
 import time
 from collections import deque
 
-from django.db import DatabaseError, connection
+from django.db import connection
 
+from farcopy.core.errors import LedgerTrouble
 from farcopy.service.stop import StopSignal
 from farcopy.store import history
+from farcopy.store.patience import Patience
 
 WRITE_S = 1.0
 RATE_OVER_S = 10.0
@@ -22,12 +24,15 @@ _log = logging.getLogger("farcopy.sync")
 class RunProgress:
     """Use as a context manager: the writing thread lives inside.
 
-    stop: requested, at once, when the run's row asks for a cancel.
+    stop: requested, at once, when the run's row asks for a cancel. patience: of the
+    run's own writes; those for the eye are left out while the database is away.
     """
 
-    def __init__(self, run_id: int, stop: StopSignal) -> None:
+    def __init__(self, run_id: int, stop: StopSignal, patience: Patience) -> None:
         self._run_id = run_id
         self._stop = stop
+        self._patience = patience
+        self._is_late = False
         self._lock = threading.Lock()
         self._bytes = 0
         self._ended = threading.Event()
@@ -38,17 +43,21 @@ class RunProgress:
     # --- RunLog ---
 
     def phase(self, name: str) -> None:
-        history.note_phase(self._run_id, name)
+        self._patience.persist(lambda: history.note_phase(self._run_id, name))
 
     def passed_over(self, unchanged_files: int, skipped_files: int) -> None:
-        history.note_passed_over(self._run_id, unchanged_files, skipped_files)
+        # Counted twice if PostgreSQL ends between commit and reply: for the eye only.
+        self._patience.persist(
+            lambda: history.note_passed_over(self._run_id, unchanged_files, skipped_files)
+        )
 
     def problem(self, root: str, path: str, code: str) -> None:
         _log.warning("source.problem", extra={"run": self._run_id, "root": root, "code": code})
-        history.note_problem(self._run_id, root, path, code)
+        # At least once: told twice is better than not told.
+        self._patience.persist(lambda: history.note_problem(self._run_id, root, path, code))
 
     def growing(self, files: int) -> None:
-        history.note_growing(self._run_id, files)
+        self._patience.persist(lambda: history.note_growing(self._run_id, files))
 
     def sent_bytes(self, count: int) -> None:
         with self._lock:
@@ -82,7 +91,10 @@ class RunProgress:
         try:
             if history.note_progress(self._run_id, sent, rate):
                 self._stop.request(grace_s=0.0)
-        except DatabaseError as error:
+            self._is_late = False
+        except LedgerTrouble as error:
             # Only the display is late; the ledger's own writes tell of real trouble.
-            _log.warning("progress.unwritten", extra={"error": type(error).__name__})
+            if not self._is_late:
+                _log.warning("progress.unwritten", extra={"run": self._run_id, "code": error.code})
+            self._is_late = True
             connection.close()

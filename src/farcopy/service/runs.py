@@ -22,6 +22,7 @@ from farcopy.core.model import RunSummary
 from farcopy.core.states import RunEnd, RunState, SyncType
 from farcopy.planning.verdict import MAX_ERRORS, growing_warning, shorten
 from farcopy.store import configuration, history, lease
+from farcopy.store.patience import Patience
 
 MIB = 1024 * 1024
 POLL_S = 0.1
@@ -49,6 +50,8 @@ def request_sync(requested_by: str, sync_type: SyncType = SyncType.MANUAL) -> in
         case "service":
             return history.request_run(sync_type, requested_by, now)
         case "":
+            # A service that cannot write its heartbeat looks dead: then that is what is wrong.
+            history.try_writing(now)
             raise ServiceNotRunning
         case _:
             raise RunAlreadyOn  # a `farcopy sync` works by itself
@@ -68,13 +71,15 @@ def wait_for_start(request_id: int) -> int:
     Raises: ServiceNotRunning when nobody takes it; the error that refused it.
     """
     deadline = time.monotonic() + START_WITHIN_S
+    patience = Patience()
+    service = _ServiceWatch()
     while True:
-        is_open, run_id, refusal = history.request_state(request_id)
+        is_open, run_id, refusal = patience.persist(lambda: history.request_state(request_id))
         if run_id is not None:
             return run_id
         if not is_open:
             raise _error_of_code(refusal)
-        is_dead = lease.live_kind(timezone.now()) != "service"
+        is_dead = patience.persist(service.is_dead)
         if (is_dead or time.monotonic() > deadline) and history.withdraw_request(request_id):
             raise ServiceNotRunning
         time.sleep(POLL_S)
@@ -88,16 +93,39 @@ def wait_for_summary(
     Raises: as wait_for_start; StoppedWaiting when should_leave(): the run goes on.
     """
     run_id = wait_for_start(request_id)
+    # The run waits for its database, and so does who waits for the run.
+    patience = Patience(should_leave)
+    service = _ServiceWatch()
     while True:
-        run = history.get(run_id)
+        run = patience.persist(lambda: history.get(run_id))
         if run.status is not RunState.RUNNING:
-            return summary(run_id)
-        if not lease.live_kind(timezone.now()):
-            # The service died under the run: the next start closes it.
+            return patience.persist(lambda: summary(run_id))
+        if patience.persist(service.is_dead):
+            # It died under the run: the next start closes it. Or it cannot write.
+            history.try_writing(timezone.now())
             raise ServiceNotRunning
         if should_leave():
             raise StoppedWaiting
         time.sleep(POLL_S)
+
+
+class _ServiceWatch:
+    """Says that no service lives when none was seen for two heartbeats.
+
+    Right after a database was away its lease is stale, though the service lives.
+    """
+
+    def __init__(self) -> None:
+        self._missing_since_s: float | None = None
+
+    def is_dead(self) -> bool:
+        now_s = time.monotonic()
+        if lease.live_kind(timezone.now()) == "service":
+            self._missing_since_s = None
+        elif self._missing_since_s is None:
+            self._missing_since_s = now_s
+        since_s = self._missing_since_s
+        return since_s is not None and now_s - since_s > 2 * lease.HEARTBEAT_S
 
 
 def summary(run_id: int) -> RunSummary:

@@ -1,20 +1,26 @@
 """The one composition root: adapters meet the engine here and nowhere else."""
 
+import contextlib
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from django.conf import settings as django_settings
 
 from farcopy.core.config import SyncSettings
-from farcopy.core.ports import Remote, Source
+from farcopy.core.ports import Remote, Source, Stop
+from farcopy.engine.reading import ReadingSession
 from farcopy.ftp.folders import KnownFolders
 from farcopy.ftp.remote import FtpRemote
 from farcopy.ftp.settings import Deadlines, SessionSettings
 from farcopy.planning.tripwire import Tripwire
 from farcopy.sources.orthanc import hospital_source, orthanc_source
 from farcopy.store.configuration import StoredConfiguration, note_tls
+
+_LOOK_S = 0.2
+"""How soon a stop is passed on to a session that waits for its server."""
 
 
 class SystemClock:
@@ -56,12 +62,38 @@ def session_settings(configuration: StoredConfiguration) -> SessionSettings:
     return SessionSettings.of(
         configuration.settings,
         is_tls_known=configuration.has_seen_tls,
+        asks_hashes=django_settings.ENVIRONMENT.asks_hashes,
         deadlines=deadlines(),
     )
 
 
 def make_remote(configuration: StoredConfiguration, folders: KnownFolders) -> Remote:
     return FtpRemote(session_settings(configuration), configuration.home_id, folders)
+
+
+@contextlib.contextmanager
+def reading_session(
+    configuration: StoredConfiguration, stop: Stop, retry_scale: float
+) -> Iterator[ReadingSession]:
+    """A session for reading that a stop ends at once, also when the server says nothing."""
+    remote = make_remote(configuration, KnownFolders())
+    session = ReadingSession(remote, stop, retry_scale)
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.is_set():
+            if stop.wait(_LOOK_S):
+                remote.abort()
+                return
+
+    watcher = threading.Thread(target=watch, name="farcopy-watch", daemon=True)
+    watcher.start()
+    try:
+        yield session
+    finally:
+        is_over.set()
+        watcher.join()
+        session.close()
 
 
 def note_what_was_learnt(remote: Remote, configuration: StoredConfiguration) -> None:

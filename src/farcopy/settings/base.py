@@ -50,8 +50,14 @@ AXES_VERBOSE = False
 AXES_DISABLE_ACCESS_LOG = True
 SILENCED_SYSTEM_CHECKS = ["axes.W001", "axes.W002", "axes.W003"]
 
+# Django's, with errors translated at one boundary: store/troubles.
+OUR_BACKENDS = {
+    "django.db.backends.sqlite3": "farcopy.store.backends.sqlite",
+    "django.db.backends.postgresql": "farcopy.store.backends.postgresql",
+}
+
 SQLITE: dict[str, object] = {
-    "ENGINE": "django.db.backends.sqlite3",
+    "ENGINE": OUR_BACKENDS["django.db.backends.sqlite3"],
     "NAME": str(FARCOPY_HOME / "farcopy.sqlite3"),
     "CONN_MAX_AGE": None,
     "OPTIONS": {
@@ -65,17 +71,18 @@ SQLITE: dict[str, object] = {
 }
 
 
-def _database() -> dict[str, object]:
-    if not ENVIRONMENT.database_url:
-        return SQLITE
+def database_of(url: str) -> dict[str, object]:
+    """Raises: EnvironmentInvalid."""
     try:
-        return dict(
-            dj_database_url.parse(
-                ENVIRONMENT.database_url, conn_max_age=None, conn_health_checks=True
-            )
+        found: dict[str, object] = dict(
+            dj_database_url.parse(url, conn_max_age=None, conn_health_checks=True)
         )
     except ValueError as error:
         raise EnvironmentInvalid("DATABASE_URL is no URL of a database") from error
+    engine = str(found["ENGINE"])
+    return {**found, "ENGINE": OUR_BACKENDS.get(engine, engine)}
 
 
-DATABASES = {"default": _database()}
+DATABASES = {
+    "default": database_of(ENVIRONMENT.database_url) if ENVIRONMENT.database_url else SQLITE
+}

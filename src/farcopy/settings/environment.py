@@ -20,7 +20,10 @@ _env = FileAwareEnv()
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """home: FARCOPY_HOME. time_zone: an IANA name, or "" for the system's own."""
+    """home: FARCOPY_HOME. time_zone: an IANA name, or "" for the system's own.
+
+    scrub_percent: of the held files, checked a day; scrub_mib: read back at most a day.
+    """
 
     home: Path
     database_url: str
@@ -32,9 +35,13 @@ class Environment:
     reply_s: float
     stall_s: float
     retry_scale: float
+    asks_hashes: bool
+    scrub_percent: float
+    scrub_mib: int
     settle_s: float
     tripwire_percent: float
     tripwire_files: int
+    ledger_patience_s: float
 
     @classmethod
     def read(cls) -> "Environment":
@@ -55,6 +62,7 @@ class Environment:
         waits = {
             "FARCOPY_CONNECT_TIMEOUT_S": self.connect_s, "FARCOPY_REPLY_TIMEOUT_S": self.reply_s,
             "FARCOPY_STALL_TIMEOUT_S": self.stall_s,
+            "FARCOPY_LEDGER_PATIENCE_S": self.ledger_patience_s,
         }
         for name, wait_s in waits.items():
             if not 0 < wait_s < MAX_WAIT_S:
@@ -69,6 +77,10 @@ class Environment:
             )
         if self.log_keep_days < 1 or not 0 <= self.retry_scale < MAX_WAIT_S:
             raise EnvironmentInvalid("FARCOPY_LOG_KEEP_DAYS or FARCOPY_RETRY_SCALE is too small")
+        if not 0 <= self.scrub_percent <= 100:
+            raise EnvironmentInvalid("FARCOPY_SCRUB_PERCENT must be between 0 and 100")
+        if self.scrub_mib < 1:
+            raise EnvironmentInvalid("FARCOPY_SCRUB_MIB must be at least 1")
 
     @classmethod
     def _read(cls) -> "Environment":
@@ -86,10 +98,16 @@ class Environment:
             stall_s=_env.float("FARCOPY_STALL_TIMEOUT_S", 30.0),
             # 1.0: wait about 1 and 5 s between the attempts. Tests set it near 0.
             retry_scale=_env.float("FARCOPY_RETRY_SCALE", 1.0),
+            asks_hashes=_env.bool("FARCOPY_SERVER_HASHES", True),
+            # A sixth and a bit: everything is looked at within a week.
+            scrub_percent=_env.float("FARCOPY_SCRUB_PERCENT", 15.0),
+            scrub_mib=_env.int("FARCOPY_SCRUB_MIB", 10240),
             # A file modified more recently is looked at twice, that far apart.
             settle_s=_env.float("FARCOPY_SETTLE_S", 10.0),
             tripwire_percent=_env.float("FARCOPY_TRIPWIRE_PERCENT", 10.0),
             tripwire_files=_env.int("FARCOPY_TRIPWIRE_FILES", 100),
+            # How long a run waits for a database that is away; then it ends.
+            ledger_patience_s=_env.float("FARCOPY_LEDGER_PATIENCE_S", 60.0),
         )
 
 

@@ -18,7 +18,7 @@ def record(
     ip_address: str,
     user_agent: str,
     details: Mapping[str, object],
-    response_status: int,
+    response_status: int | None,
 ) -> None:
     """details: field names and facts of the request, never values of settings."""
     AuditLog.objects.create(

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Count, F, Q, Sum
 
-from farcopy.core.errors import NoRunOn, RunAlreadyOn
+from farcopy.core.errors import LedgerTrouble, NoRunOn, RunAlreadyOn
 from farcopy.core.model import RunCounts
 from farcopy.core.states import FileState, RunEnd, RunState, SyncType
 from farcopy.planning.schedule import HARD_ERRORS, LastAttempt
@@ -23,6 +23,8 @@ from farcopy.store.models import (
     SyncHistory,
     Transfer,
 )
+
+_NO_NOTICE = "farcopy, its machine or its database stopped without notice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,10 @@ class Statistics:
 def begin(
     sync_type: SyncType, destination: Destination, label: str, requested_by: str, now: datetime
 ) -> int:
-    """Raises: RunAlreadyOn (the database keeps the rule, whoever asks)."""
+    """Raises: RunAlreadyOn (the database keeps the rule, whoever asks).
+
+    Asked twice with the same `now`, because the first reply was lost, it is one run.
+    """
     try:
         with transaction.atomic():
             return SyncHistory.objects.create(
@@ -81,6 +86,11 @@ def begin(
                 phase="scanning",
             ).pk
     except IntegrityError as error:
+        own = SyncHistory.objects.filter(
+            status=RunState.RUNNING, started_at=now, sync_type=sync_type, requested_by=requested_by
+        ).first()
+        if own is not None:
+            return own.pk
         raise RunAlreadyOn from error
 
 
@@ -99,7 +109,10 @@ def finish(
     run_id: int, state: RunState, end: RunEnd, now: datetime, duration_s: float,
     error_code: str, error_message: str | None,
 ) -> None:
-    """Close a run, once: a run that is closed already stays as it is."""
+    """Close a run, once: a run that is closed already stays as it is.
+
+    Its workers have ended. What they could not give back is given back here.
+    """
     with transaction.atomic():
         changed = SyncHistory.objects.filter(pk=run_id, status=RunState.RUNNING).update(
             status=state, end=end, completed_at=now, duration_s=duration_s,
@@ -107,12 +120,18 @@ def finish(
         )
         if changed and state is not RunState.FAILED:
             SyncConfiguration.objects.filter(pk=1).update(last_sync_at=now)
-        Batch.objects.filter(run_id=run_id).delete()
+        batches = Batch.objects.filter(run_id=run_id)
+        Replica.objects.filter(
+            batch__in=list(batches.filter(is_done=False, claim__gt=0).values_list("pk", flat=True)),
+            state=FileState.UPLOADING,
+        ).update(state=FileState.PENDING, batch=None)
+        batches.delete()
 
 
-def recover(now: datetime) -> list[int]:
+def recover(now: datetime, trouble: LedgerTrouble | None = None) -> list[int]:
     """After a crash: nobody has a file in hand any more; runs found running are closed.
 
+    trouble: of the database, if that is why they could not be closed in order.
     Called only under the engine lease. Returns the ids of the runs cut off.
     """
     with transaction.atomic():
@@ -129,8 +148,8 @@ def recover(now: datetime) -> list[int]:
     for run_id, started_at in cut:
         finish(
             run_id, RunState.FAILED, RunEnd.CRASHED, now,
-            max((now - started_at).total_seconds(), 0.0), "crashed",
-            "The run was cut off: farcopy or its machine stopped without notice. "
+            max((now - started_at).total_seconds(), 0.0), trouble.code if trouble else "crashed",
+            f"The run was cut off: {trouble.text if trouble else _NO_NOTICE}. "
             "What it had stored is kept; the rest is due again.",
         )
     return [run_id for run_id, _ in cut]
@@ -276,6 +295,15 @@ def request_run(sync_type: SyncType, requested_by: str, now: datetime) -> int:
             ).pk
     except IntegrityError as error:
         raise RunAlreadyOn from error
+
+
+def try_writing(now: datetime) -> None:
+    """Write something for nothing, to learn whether it can be done. Raises: LedgerTrouble."""
+    with transaction.atomic():
+        # Committed: SQLite asks the disk for room only then.
+        RunRequest.objects.create(
+            sync_type=SyncType.MANUAL, requested_at=now, is_open=False, refusal="withdrawn"
+        ).delete()
 
 
 def open_request() -> RunRequest | None:

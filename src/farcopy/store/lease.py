@@ -16,6 +16,7 @@ from django.db.models import Q
 
 from farcopy.core.errors import EngineBusy
 from farcopy.store.models import EngineLease
+from farcopy.store.troubles import of_os_error
 
 STALE_AFTER = timedelta(seconds=15)
 HEARTBEAT_S = 2.0
@@ -34,8 +35,15 @@ class EngineLock:
         self._file: IO[str] | None = None
 
     def acquire(self) -> str:
-        """The id of this home directory. Raises: EngineBusy when another process holds it."""
-        file = self._path.open("a+", encoding="ascii")
+        """The id of this home directory.
+
+        Raises: EngineBusy when another process holds it; LedgerTrouble when the home is
+        full or may not be written to.
+        """
+        try:
+            file = self._path.open("a+", encoding="ascii")
+        except OSError as error:
+            raise of_os_error(error) from error
         try:
             portalocker.lock(file, portalocker.LOCK_EX | portalocker.LOCK_NB)
         except (portalocker.LockException, OSError) as error:
@@ -46,14 +54,23 @@ class EngineLock:
         home_mark = file.read().strip()
         if not home_mark:
             home_mark = random.token_hex(8)
-            file.write(home_mark)
-            file.flush()
+            try:
+                file.write(home_mark)
+                file.flush()
+            except OSError as error:
+                self.release()
+                raise of_os_error(error) from error
         return home_mark
 
     def release(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def is_left_over(home_mark: str) -> bool:
+    """Whether an engine of this home ended without giving its lease up. Asked under the lock."""
+    return EngineLease.objects.filter(pk=1, owner__startswith=f"{home_mark}-").exists()
 
 
 def take(owner: str, home_mark: str, kind: str, now: datetime) -> None:

@@ -52,7 +52,7 @@ _CONFIRM_SQL = """
     UPDATE replicas
     SET mtime_ns = %s, size_bytes = %s, is_undecided = FALSE, reason = '',
         state = CASE WHEN state IN ({held}) THEN state ELSE 'stored' END
-    WHERE destination_id = %s AND (state IN ({states}) OR is_undecided)
+    WHERE destination_id = %s AND (state IN ({states}) OR is_undecided) AND md5 <> ''
     AND source_file_id = (SELECT id FROM source_files
                           WHERE root = %s AND directory = %s AND name = %s)
 """
@@ -91,18 +91,19 @@ class DatabaseLedger(Renamings, Upheavals, FirstLooks):
 
     def directories(self, root: str) -> Iterator[str]:
         # Page by page: memory does not grow, and no cursor stays open over writes.
-        last = None
-        while True:
-            rows = SourceRow.objects.filter(root=root)
-            if last is not None:
-                rows = rows.filter(directory__gt=last)
-            page = list(
-                rows.order_by("directory").values_list("directory", flat=True).distinct()[:1000]
-            )
-            if not page:
-                return
+        last: str | None = None
+        while page := self.directories_after(root, last):
             yield from page
             last = page[-1]
+
+    def directories_after(self, root: str, last: str | None) -> Sequence[str]:
+        """A page of them, in order; empty at the end."""
+        rows = SourceRow.objects.filter(root=root)
+        if last is not None:
+            rows = rows.filter(directory__gt=last)
+        return list(
+            rows.order_by("directory").values_list("directory", flat=True).distinct()[:1000]
+        )
 
     def explain_temporary(self, replica_id: int, claim: int) -> str | None:
         """None also for what is in hand right now, and for claims not drawn yet."""
@@ -196,9 +197,17 @@ class DatabaseLedger(Renamings, Upheavals, FirstLooks):
     # --- a batch in hand ---
 
     def claim(self, batch_id: int) -> Sequence[ClaimedFile]:
+        return self.take(batch_id, self.draw_claim(batch_id))
+
+    def draw_claim(self, batch_id: int) -> int:
+        """A number nobody had; one drawn for nothing does no harm."""
+        return Claim.objects.create(batch=batch_id).pk
+
+    def take(self, batch_id: int, claim: int) -> Sequence[ClaimedFile]:
+        """Told twice under one number, it is taken once and answered twice."""
         with transaction.atomic():
-            claim = Claim.objects.create(batch=batch_id).pk
-            if not Batch.objects.filter(pk=batch_id, claim=0, is_done=False).update(claim=claim):
+            free = Batch.objects.filter(pk=batch_id, claim__in=(0, claim), is_done=False)
+            if not free.update(claim=claim):
                 return ()
             # A new claim is a new temporary: what was meant under the old one is void.
             Replica.objects.filter(batch=batch_id, state=FileState.PENDING).update(

@@ -6,13 +6,33 @@ import portalocker
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
+from django.db.migrations.exceptions import MigrationSchemaMissing
 from django.db.migrations.executor import MigrationExecutor
 
+from farcopy.core.errors import LedgerTrouble
 from farcopy.store import configuration
+from farcopy.store.troubles import of_os_error
 
 
 def prepare_database() -> None:
-    """Create or migrate the tables; two processes that start together wait for each other."""
+    """Create or migrate the tables; two processes that start together wait for each other.
+
+    Raises: LedgerTrouble.
+    """
+    connection.may_create = True  # type: ignore[attr-defined]  # our SQLite backend asks
+    try:
+        _prepare()
+    except MigrationSchemaMissing as error:
+        if isinstance(error.__context__, LedgerTrouble):
+            raise error.__context__ from error
+        raise
+    except OSError as error:
+        raise of_os_error(error) from error
+    finally:
+        connection.may_create = False  # type: ignore[attr-defined]
+
+
+def _prepare() -> None:
     if not _has_work():
         return
     with portalocker.Lock(settings.FARCOPY_HOME / "migrate.lock", timeout=120):

@@ -7,24 +7,14 @@ never is the exception's: that goes to the log, without values.
 import logging
 import traceback
 
-from django.db import (
-    DataError,
-    IntegrityError,
-    NotSupportedError,
-    ProgrammingError,
-)
-from django.db import (
-    Error as DatabaseProblem,
-)
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from farcopy.core.errors import FarcopyError
+from farcopy.core.errors import FarcopyError, LedgerTrouble
 from farcopy.web import refusals
 from farcopy.web.call import call_of
 from farcopy.web.refusals import Refusal, Refused
 
 log = logging.getLogger("farcopy.web")
-_OUR_FAULT = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 
 def answer_refusal(request: HttpRequest, refusal: Refusal) -> HttpResponse:
@@ -47,12 +37,9 @@ def answer_error(request: HttpRequest, error: BaseException) -> HttpResponse:
     """Any exception of the gate or a view."""
     if isinstance(error, Refused):
         return answer_refusal(request, error.refusal)
+    refusal = refusals.INTERNAL
     if isinstance(error, FarcopyError):
         refusal = refusals.of_error(error)
-    elif isinstance(error, DatabaseProblem) and not isinstance(error, _OUR_FAULT):
-        refusal = refusals.STORAGE_UNAVAILABLE
-    else:
-        refusal = refusals.INTERNAL
     if refusal.status >= 500:
         call = call_of(request)
         log.error(
@@ -62,6 +49,7 @@ def answer_error(request: HttpRequest, error: BaseException) -> HttpResponse:
                 "action": call.action,
                 "code": refusal.code,
                 "error": type(error).__name__,
+                "detail": error.detail if isinstance(error, LedgerTrouble) else "",
                 "at": _places(error),
             },
         )

@@ -1,21 +1,32 @@
 """The audit trail of the API: one row for every call under /api/, refused ones too.
 
 Names of fields, never their values, and no text of the caller's but a bounded
-path and account name. A trail that cannot be written is logged as a gap and
-breaks no answer.
+path and account name. A trail that cannot be written breaks no answer: each
+call that is missing is logged, and the first row after them says how many.
 """
 
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from django.db import Error as DatabaseProblem
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
+from farcopy.core.errors import LedgerTrouble
 from farcopy.store import audit
+from farcopy.store.health import AUDIT, HEALTH
+from farcopy.store.patience import wait_at_most
 from farcopy.web.call import Call, call_of, is_api
 
 log = logging.getLogger("farcopy.web")
 MAX_PATH = 200
+GAP_ACTION = "audit.gap"
+TROUBLED_BUSY_S = 0.1
+"""While rows are missing anyway, an answer does not wait for one more."""
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"})
 
 
@@ -32,27 +43,97 @@ class AuditMiddleware:
         return response
 
 
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """Calls in a row that left no row."""
+
+    calls: int
+    first_at: datetime
+    last_at: datetime
+
+
+class _Gap:
+    """The calls that could not be recorded and are not yet told of in the trail."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lost: _Lost | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._lost is not None
+
+    def widen(self, now: datetime, calls: int = 1, first_at: datetime | None = None) -> None:
+        first_at = first_at or now
+        with self._lock:
+            lost = self._lost
+            self._lost = _Lost(calls, first_at, now) if lost is None else replace(
+                lost, calls=lost.calls + calls, first_at=min(lost.first_at, first_at),
+                last_at=max(lost.last_at, now),
+            )
+
+    def take(self) -> _Lost | None:
+        """To be written into the trail, by one thread; `widen` when that fails."""
+        with self._lock:
+            lost, self._lost = self._lost, None
+            return lost
+
+
+_gap = _Gap()
+
+
 def _record(request: HttpRequest, call: Call, status: int) -> None:
+    is_troubled = _gap.is_open or call.code.startswith("ledger_")
+    lost = _gap.take()
     try:
-        audit.record(
-            action=call.action,
-            user_id=call.user.pk if call.user else None,
-            username=call.username,
-            ip_address=call.address,
-            user_agent=request.META.get("HTTP_USER_AGENT", ""),
-            details=_details(request, call),
-            response_status=status,
-        )
+        if HEALTH.damage is not None:
+            raise HEALTH.damage  # nothing is written into a damaged file
+        if is_troubled:
+            wait_at_most(TROUBLED_BUSY_S)
+        with transaction.atomic():
+            if lost is not None:
+                _write(GAP_ACTION, details={
+                    "calls": lost.calls, "from": lost.first_at.isoformat(timespec="seconds"),
+                    "to": lost.last_at.isoformat(timespec="seconds"),
+                })
+            _write(
+                call.action,
+                user_id=call.user.pk if call.user else None,
+                username=call.username,
+                ip_address=call.address,
+                user_agent=request.META.get("HTTP_USER_AGENT", ""),
+                details=_details(request, call),
+                status=status,
+            )
     except (DatabaseProblem, ValueError) as error:
+        now = timezone.now()
+        if lost is not None:
+            _gap.widen(lost.last_at, lost.calls, lost.first_at)
+        _gap.widen(now)
+        if isinstance(error, LedgerTrouble):
+            HEALTH.note(AUDIT, error)
         log.error(  # noqa: TRY400  # a traceback may quote what could not be stored
             "audit.gap",
             extra={
                 "request_id": call.request_id,
                 "action": call.action,
+                "user": call.user.pk if call.user else None,
                 "status": status,
                 "error": type(error).__name__,
             },
         )
+    else:
+        HEALTH.clear(AUDIT)
+
+
+def _write(
+    action: str, *, user_id: int | None = None, username: str = "", ip_address: str = "",
+    user_agent: str = "", details: Mapping[str, object], status: int | None = None,
+) -> None:
+    audit.record(
+        action=action, user_id=user_id, username=username, ip_address=ip_address,
+        user_agent=user_agent, details=details, response_status=status,
+    )
 
 
 def _details(request: HttpRequest, call: Call) -> dict[str, object]:

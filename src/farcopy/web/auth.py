@@ -13,6 +13,7 @@ from axes.handlers.proxy import AxesProxyHandler
 from axes.helpers import get_cool_off, get_credentials
 from axes.models import AccessAttempt
 from django.contrib.auth import authenticate
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Router
@@ -104,14 +105,15 @@ def password(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
             refusals.invalid_fields({"new_password": "must differ from current_password"})
         )
     try:
-        with _hashing:
+        # Both or nothing: an answer of 503 must not leave another password behind.
+        with _hashing, transaction.atomic():
             users.set_password(user.username, texts["new_password"])
+            user.refresh_from_db()
+            sessions.sign_in(request, user, response)
     except UserProblem as problem:
         raise Refused(
             refusals.invalid_fields({"new_password": f"is not usable: {problem}"}, "weak_password")
         ) from problem
-    user.refresh_from_db()
-    sessions.sign_in(request, user, response)
     _tell(request, "password.changed", user.username)
     return AccountAnswer(
         success=True, message="Password changed successfully", data=_account(user)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from farcopy.store.health import HEALTH
+from farcopy.store.patience import wait_at_most
 from farcopy.web import sessions
 from farcopy.web.answers import answer_error, answer_refusal
 from farcopy.web.body import MAX_BODY_BYTES
@@ -18,6 +20,9 @@ from farcopy.web.origin import is_cross_site, is_known_host, normalised
 from farcopy.web.refusals import HOST_NOT_ALLOWED, Refusal
 
 HEALTH_PATH = "/healthz"
+BUSY_S = 5.0
+"""How long a call waits for another program's lock on the database; the engine waits longer,
+for nobody looks at a clock meanwhile."""
 
 
 class GateMiddleware:
@@ -50,6 +55,9 @@ class GateMiddleware:
     def _decide(self, request: HttpRequest, call: Call) -> Refusal | Options | Passed:
         caller = None
         if request.method != "OPTIONS":
+            if HEALTH.damage is not None:
+                raise HEALTH.damage  # parts of it may read well: nothing is to rely on them
+            wait_at_most(BUSY_S)
             sessions.open_session(request)
             call.user = sessions.signed_in_user(request)
             if call.user is not None:

@@ -1,11 +1,12 @@
 """The page, the health answer, and what is shown for addresses that are not there."""
 
-from django.db import Error as DatabaseProblem
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import render
 
 from farcopy import __version__
+from farcopy.core.errors import LedgerTrouble
+from farcopy.service import overview
+from farcopy.store import health
 from farcopy.web.answers import answer_refusal
 from farcopy.web.call import is_api
 from farcopy.web.refusals import INTERNAL, NOT_FOUND
@@ -23,15 +24,23 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
-    """For probes, open to all: 200 when the database answers, else 503. Tells nothing else."""
+    """For probes, open to all: 200 when the database can be read, else 503 and its code.
+
+    One that can only be read is `degraded`: restarting the process would not help it.
+    """
     if request.method not in _READING:
         return HttpResponseNotAllowed(_READING)
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseProblem:
-        return JsonResponse({"status": "unavailable"}, status=503)
-    return JsonResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
+        health.check_readable()
+    except LedgerTrouble as trouble:
+        body, status = {"status": "unavailable", "code": trouble.code}, 503
+    else:
+        overview.ask_again()  # else nobody would, where only probes call
+        trouble_now = health.HEALTH.trouble
+        body, status = {"status": "ok"}, 200
+        if trouble_now is not None:
+            body = {"status": "degraded", "code": trouble_now.code}
+    return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

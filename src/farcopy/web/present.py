@@ -13,6 +13,7 @@ from farcopy.service.times import shown
 from farcopy.store.history import RunRecord
 from farcopy.store.history import Statistics as StoredStatistics
 from farcopy.store.looks import LastLook
+from farcopy.store.proofs import VerificationRecord
 from farcopy.web import schemas, status_schemas
 
 GIB = 1024**3
@@ -60,8 +61,10 @@ def status_data(view: StatusView, now: datetime) -> status_schemas.StatusData:
             "statistics": _statistics(view.statistics),
             "current_sync": None if view.current is None else _current(view.current),
             "backlog": None if view.backlog is None else _backlog(view.backlog),
+            "last_verification": verification(view.last_verification),
             "service_running": view.is_service_running,
             "frozen": None if view.frozen is None else _frozen(view.frozen),
+            "ledger": view.ledger,
             "warnings": list(view.configuration.warnings),
         }
     )
@@ -144,6 +147,24 @@ def _backlog(look: LastLook) -> dict[str, object]:
         "bytes": look.bytes,
         "oldest_at": shown(look.oldest_at),
         "looked_at": shown(look.looked_at),
+    }
+
+
+def verification(record: VerificationRecord | None) -> dict[str, object] | None:
+    if record is None:
+        return None
+    counts = record.counts
+    return {
+        "kind": record.kind,
+        "started_at": shown(record.started_at),
+        "completed_at": shown(record.completed_at),
+        "files_checked": counts.files_checked,
+        "files_verified": counts.files_verified,
+        "files_sized": counts.files_sized,
+        "files_differing": counts.files_differing,
+        "files_missing": counts.files_missing,
+        "bytes_read": counts.bytes_read,
+        "code": record.error_code,
     }
 
 

@@ -14,6 +14,7 @@ from farcopy.core.errors import (
     FarcopyError,
     KeyMismatch,
     KeyUnusable,
+    LedgerTrouble,
     NoRunOn,
     NotFrozen,
     RunAlreadyOn,
@@ -62,9 +63,6 @@ NOT_JSON: Final = Refusal(
 )
 TOO_LARGE: Final = Refusal(413, "body_too_large", "The body is larger than 64 KiB")
 EMPTY_BODY: Final = Refusal(400, "empty_body", "The body is empty; a JSON object is expected")
-STORAGE_UNAVAILABLE: Final = Refusal(
-    503, "storage_unavailable", "The database cannot be read or written; check disk and log"
-)
 INTERNAL: Final = Refusal(500, "internal", "Internal server error; the log has the request_id")
 
 
@@ -106,7 +104,9 @@ def of_error(error: FarcopyError) -> Refusal:
     match error:
         case SettingsInvalid():
             return invalid_fields(error.problems, error.code, SettingsInvalid.text)
-        case KeyMismatch() | KeyUnusable() | ServiceNotRunning() | EngineBusy():
+        case (
+            KeyMismatch() | KeyUnusable() | ServiceNotRunning() | EngineBusy() | LedgerTrouble()
+        ):
             return Refusal(503, error.code, error.text)
         case RunAlreadyOn() | NoRunOn() | NotFrozen():
             return Refusal(409, error.code, error.text)

@@ -4,6 +4,7 @@ Also Django's SESSION_ENGINE (`SessionStore`). There is no session middleware:
 the gate opens a session, sign-in and sign-out write it, and nothing else does.
 """
 
+import contextlib
 import logging
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -15,9 +16,12 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.contrib.sessions.models import Session
 from django.db import Error as DatabaseProblem
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from farcopy.core.errors import LedgerTrouble
+from farcopy.store.health import HEALTH
 from farcopy.store.models import User
 
 log = logging.getLogger("farcopy.web")
@@ -25,6 +29,11 @@ _SIGNED_IN_AT = "signed_in_at"
 _LAST_USED_AT = "last_used_at"
 _TOUCH_EVERY = timedelta(minutes=1)
 """A write per request would be dear; the idle end is at most this much early."""
+
+
+_unsaved_uses: dict[str, float] = {}
+_MAX_UNSAVED = 1000
+"""When sessions were last used, while that cannot be written; of this process only."""
 
 
 def _stored(session_id: str) -> str:
@@ -68,8 +77,11 @@ def signed_in_user(request: HttpRequest) -> User | None:
     if not isinstance(user, User):
         return None
     session = request.session
-    if is_over(session.get(_SIGNED_IN_AT), session.get(_LAST_USED_AT), timezone.now()):
-        session.flush()
+    last_used_at = _unsaved_uses.get(session.session_key or "", session.get(_LAST_USED_AT))
+    if is_over(session.get(_SIGNED_IN_AT), last_used_at, timezone.now()):
+        # One that cannot be removed now is over all the same.
+        with contextlib.suppress(LedgerTrouble):
+            session.flush()
         return None
     return user
 
@@ -90,23 +102,30 @@ def touch(request: HttpRequest) -> None:
     now = timezone.now().timestamp()
     if now - request.session[_LAST_USED_AT] < _TOUCH_EVERY.total_seconds():
         return
+    key = request.session.session_key or ""
     try:
-        request.session[_LAST_USED_AT] = now
-        request.session.save()
+        if HEALTH.trouble is None:
+            request.session[_LAST_USED_AT] = now
+            request.session.save()
+            _unsaved_uses.pop(key, None)
+            return
     except DatabaseProblem:
-        # A full disk must not lock the admin out of reading why.
         log.warning("session.touch_failed")
+    # A full disk must not lock the admin out of reading why: he cannot sign in again.
+    if len(_unsaved_uses) < _MAX_UNSAVED:
+        _unsaved_uses[key] = now
 
 
 def sign_in(request: HttpRequest, user: User, response: HttpResponse) -> None:
     """A new session under a new id; one that came with the request is worthless after."""
-    SessionStore.clear_expired()
-    request.session.flush()
-    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-    now = timezone.now().timestamp()
-    request.session[_SIGNED_IN_AT] = now
-    request.session[_LAST_USED_AT] = now
-    request.session.save()
+    with transaction.atomic():
+        SessionStore.clear_expired()
+        request.session.flush()
+        login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+        now = timezone.now().timestamp()
+        request.session[_SIGNED_IN_AT] = now
+        request.session[_LAST_USED_AT] = now
+        request.session.save()
     response.set_cookie(
         settings.SESSION_COOKIE_NAME,
         request.session.session_key or "",

@@ -73,6 +73,21 @@ class Backlog(BaseModel):
     looked_at: str = told("When the look was taken.", "2025-11-22 10:30:00")
 
 
+class LastVerification(BaseModel):
+    """A comparison of the remote with what was sent."""
+
+    kind: Literal["command", "scrub"] = told("farcopy verify, or a day's scrub.", "scrub")
+    started_at: StartedAt
+    completed_at: str = told("When it was over.", "2025-11-22 11:05:12")
+    files_checked: int = told("Files looked at.", 1500)
+    files_verified: int = told("Of the right content.", 1499)
+    files_sized: int = told("Of the right size; their content was not asked for.", 0)
+    files_differing: int = told("Of another content or size; due again.", 1)
+    files_missing: int = told("No longer there; due again.", 0)
+    bytes_read: int = told("Read back for it.", 104857600)
+    code: str = told("Why it ended early; empty if it did not.", "")
+
+
 class Frozen(BaseModel):
     """The write-once tripwire has fired: nothing is sent until an admin confirms."""
 
@@ -95,8 +110,15 @@ class StatusData(BaseModel):
     backlog: Backlog | None = told(
         "What waits, as of the last look; null before the first.", example_of(Backlog)
     )
+    last_verification: LastVerification | None = told(
+        "The last comparison of the remote with what was sent; null before the first.",
+        example_of(LastVerification),
+    )
     service_running: bool = told(
         "Whether the background service lives; without it nothing syncs.", True
+    )
+    ledger: str = told(
+        "ok, or the code of what keeps the database from being written (ledger_full …).", "ok"
     )
     frozen: Frozen | None = told(
         "Why sync stands still until confirm-changes; null when it does not.", None

@@ -1,0 +1,131 @@
+"""Fetch: bring files back from the remote, each proven before it gets its name here.
+
+Proof is the ledger's MD5, else the server's own; without either a file is said to
+be unproven. Sees ports only; where files lie locally is the target's matter.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from farcopy.core.errors import (
+    FileError,
+    LocalName,
+    RemotePathMissing,
+    TargetOccupied,
+)
+from farcopy.core.model import RemoteEntry
+from farcopy.core.ports import Remote, Target
+from farcopy.engine.reading import ReadingSession
+from farcopy.planning.remote_path import is_too_long
+
+
+class Fetched(StrEnum):
+    """What became of one file."""
+
+    PROVEN = "proven"
+    UNPROVEN = "unproven"  # whole by its size; nobody has a hash of it
+    PRESENT = "present"  # it was there already
+    OCCUPIED = "occupied"  # another file has its name, and keeps it
+    DIFFERS = "differs"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    LOCAL_NAME = "local_name"
+
+
+FINE = frozenset({Fetched.PROVEN, Fetched.UNPROVEN, Fetched.PRESENT})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file to bring back. path: root label first; md5, mtime_ns: if the ledger knows."""
+
+    path: PurePosixPath
+    md5: str = ""
+    mtime_ns: int | None = None
+
+
+class _Differs(Exception):
+    """A signal within this module: nothing of the file is kept."""
+
+
+class Fetcher:
+    """Brings one file after the other over one session. bytes_read: so far."""
+
+    def __init__(self, session: ReadingSession, target: Target) -> None:
+        self._session = session
+        self._target = target
+        self.bytes_read = 0
+
+    def fetch(self, wanted: Wanted) -> Fetched:
+        """Raises: RunError, Interrupted, OSError (the local disk's)."""
+        try:
+            size = self._session.do(lambda remote: remote.size(wanted.path))
+            if size is None:
+                return Fetched.MISSING
+            here = self._target.find_md5(wanted.path, size)
+            if here is not None:
+                is_same = here == wanted.md5 if wanted.md5 else here != ""
+                return Fetched.PRESENT if is_same else Fetched.OCCUPIED
+            return self._session.do(lambda remote: self._bring(remote, wanted, size))
+        except _Differs:
+            return Fetched.DIFFERS
+        except TargetOccupied:
+            return Fetched.OCCUPIED
+        except LocalName:
+            return Fetched.LOCAL_NAME
+        except FileError:
+            return Fetched.UNREADABLE
+
+    def _bring(self, remote: Remote, wanted: Wanted, size_bytes: int) -> Fetched:
+        expected = wanted.md5 or remote.content_md5(wanted.path, size_bytes)
+        md5 = hashlib.md5(usedforsecurity=False)
+        with self._target.new_file(wanted.path) as new:
+            for block in remote.read(wanted.path, size_bytes):
+                self._session.check()
+                md5.update(block)
+                self.bytes_read += len(block)
+                new.write(block)
+            if expected and md5.hexdigest() != expected:
+                raise _Differs
+            new.keep(wanted.mtime_ns)
+        return Fetched.PROVEN if expected else Fetched.UNPROVEN
+
+
+def walk(
+    session: ReadingSession, folder: PurePosixPath
+) -> Iterator[tuple[PurePosixPath, list[RemoteEntry]]]:
+    """Every folder of the remote from this one down, with its entries; none if it is not there.
+
+    Raises: RunError, Interrupted.
+    """
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        entries = listing(session, here)
+        if entries is None:
+            continue
+        yield here, entries
+        waiting.extend(
+            here / entry.name
+            for entry in entries
+            # Longer ones are none of ours, and a server could go on for ever.
+            if entry.is_folder and not is_too_long(str(here), entry.name)
+        )
+
+
+def listing(session: ReadingSession, folder: PurePosixPath) -> list[RemoteEntry] | None:
+    """What lies in a folder of the remote; None: there is no such folder.
+
+    Raises: RunError, Interrupted.
+    """
+
+    def ask(remote: Remote) -> list[RemoteEntry] | None:
+        try:
+            return list(remote.listing(folder))
+        except (RemotePathMissing, FileError):
+            return None
+
+    return session.do(ask)

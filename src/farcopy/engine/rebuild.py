@@ -1,0 +1,168 @@
+"""Rebuild: fill a lost ledger from the sources and the remote, without sending anything again.
+
+Adopted is a source file whose final name holds as many bytes; by a hash or by
+reading back it is verified as well. What the ledger knows, it knows better: its
+rows are left alone. Sees ports only; nothing is written on the remote.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from farcopy.core.errors import FileError, SourceMissing
+from farcopy.core.model import DirectoryListing, RemoteEntry, SourceFile
+from farcopy.core.ports import Clock, Ledger, Remote, Source
+from farcopy.engine.fetch import listing as remote_listing
+from farcopy.engine.fetch import walk
+from farcopy.engine.reading import ReadingSession
+from farcopy.engine.verify import md5_of
+from farcopy.planning.remote_path import remote_path
+
+READ_BYTES = 1024 * 1024
+ADOPT_FILES = 64
+ADOPT_S = 0.5
+
+
+class Rebuilt(StrEnum):
+    """What was found of one source file."""
+
+    KNOWN = "known"  # the ledger had it already
+    STORED = "stored"  # as many bytes are there
+    VERIFIED = "verified"  # and the same content
+    ABSENT = "absent"  # not there, or of another size: due
+    DIFFERS = "differs"  # the same size and another content: due
+    UNREADABLE = "unreadable"  # the source would not be read, or changed meanwhile: due
+
+
+Adopt = Callable[[Sequence[tuple[SourceFile, str]], bool], None]
+"""(files with their MD5s, whether they are verified)"""
+
+
+@dataclass
+class RebuildCounts:
+    """remote_only: files of the remote without a source. unreadable_folders: of a source."""
+
+    known: int = 0
+    stored: int = 0
+    verified: int = 0
+    absent: int = 0
+    differs: int = 0
+    unreadable: int = 0
+    remote_only: int = 0
+    unreadable_folders: int = 0
+    missing_roots: int = 0
+
+    def add(self, what: Rebuilt) -> None:
+        setattr(self, what.value, getattr(self, what.value) + 1)
+
+
+class Rebuilder:
+    """Goes through a source directory by directory, beside the remote's folders.
+
+    reads_back: where the server has no hashes, read each file back to compare it.
+    """
+
+    def __init__(
+        self,
+        session: ReadingSession,
+        ledger: Ledger,
+        adopt: Adopt,
+        clock: Clock,
+        *,
+        reads_back: bool = False,
+        on_file: Callable[[SourceFile, Rebuilt], None] = lambda _file, _what: None,
+    ) -> None:
+        self._session = session
+        self._ledger = ledger
+        self._adopt = adopt
+        self._clock = clock
+        self._reads_back = reads_back
+        self._on_file = on_file
+        self._waiting: dict[bool, list[tuple[SourceFile, str]]] = {True: [], False: []}
+        self._adopted_at_s = clock.monotonic_s()
+        self.counts = RebuildCounts()
+
+    def rebuild(self, source: Source) -> None:
+        """Raises: RunError, Interrupted; what was found until then is written down."""
+        try:
+            for directory in source.scan():
+                self._session.check()
+                if directory.is_unreadable:
+                    self.counts.unreadable_folders += 1
+                else:
+                    self._compare(source, directory)
+        except SourceMissing:
+            self.counts.missing_roots += 1
+        finally:
+            self._flush()
+
+    def _compare(self, source: Source, directory: DirectoryListing) -> None:
+        root, name = directory.root, directory.directory
+        known = self._ledger.known(root, [name])[name]
+        there = remote_listing(self._session, remote_path(root, name)) or []
+        entries = {entry.name: entry for entry in there}
+        for file in directory.files:
+            if file.name in known:
+                what = Rebuilt.KNOWN
+            else:
+                what = self._judge(source, file, entries.get(file.name))
+            self.counts.add(what)
+            self._on_file(file, what)
+        names = {file.name for file in directory.files}
+        for entry in there:
+            below = f"{name}/{entry.name}" if name else entry.name
+            if not entry.is_folder:
+                self.counts.remote_only += entry.name not in names
+            elif not source.has_directory(below):
+                self.counts.remote_only += sum(
+                    not found.is_folder
+                    for _, entries_below in walk(self._session, remote_path(root, below))
+                    for found in entries_below
+                )
+
+    def _judge(self, source: Source, file: SourceFile, entry: RemoteEntry | None) -> Rebuilt:
+        path = remote_path(file.root, file.relative_path)
+        try:
+            size = entry.size_bytes if entry else None
+            if size is None:  # a listing may hide names, and sizes
+                size = self._session.do(lambda remote: remote.size(path))
+            if size != file.size_bytes:
+                return Rebuilt.ABSENT
+            md5 = self._read_source(source, file)
+            there = self._session.do(lambda remote: self._remote_md5(remote, path, file.size_bytes))
+        except FileError:
+            return Rebuilt.UNREADABLE
+        if there not in (None, md5):
+            return Rebuilt.DIFFERS
+        self._note(file, md5, is_verified=there is not None)
+        return Rebuilt.STORED if there is None else Rebuilt.VERIFIED
+
+    def _read_source(self, source: Source, file: SourceFile) -> str:
+        md5 = hashlib.md5(usedforsecurity=False)
+        with source.open(file) as reader:
+            while block := reader.read(READ_BYTES):
+                self._session.check()
+                md5.update(block)
+            reader.check_unchanged()
+        return md5.hexdigest()
+
+    def _remote_md5(self, remote: Remote, path: PurePosixPath, size_bytes: int) -> str | None:
+        md5 = remote.content_md5(path, size_bytes)
+        if md5 is None and self._reads_back:
+            md5 = md5_of(self._session.checked(remote.read(path, size_bytes)))
+        return md5
+
+    def _note(self, file: SourceFile, md5: str, *, is_verified: bool) -> None:
+        self._waiting[is_verified].append((file, md5))
+        waited_s = self._clock.monotonic_s() - self._adopted_at_s
+        if sum(map(len, self._waiting.values())) >= ADOPT_FILES or waited_s > ADOPT_S:
+            self._flush()
+
+    def _flush(self) -> None:
+        for is_verified, files in self._waiting.items():
+            if files:
+                self._adopt(files, is_verified)
+                self._waiting[is_verified] = []
+        self._adopted_at_s = self._clock.monotonic_s()

@@ -1,0 +1,1 @@
+"""Our two database backends: Django's own, with errors translated (store/troubles)."""

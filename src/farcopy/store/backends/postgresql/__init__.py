@@ -1,0 +1,1 @@
+"""PostgreSQL. Django loads `base` by the name of this package."""

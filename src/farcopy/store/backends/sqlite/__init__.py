@@ -1,0 +1,1 @@
+"""SQLite. Django loads `base` by the name of this package."""
