@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test check lock clean
+.PHONY: demo test check soak lock clean
 
 demo: $(VENV)/.demo
 	$(BIN)/farcopy demo $(ARGS)
@@ -35,6 +35,11 @@ lock:
 	  --extra demo --extra postgres pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade \
 	  --extra test pyproject.toml -c requirements.lock -o requirements-test.lock
+
+# The long forms of what tries to break it: hours. ARGS="--only kills --seeds 7" and the like.
+soak: $(VENV)/.test
+	$(BIN)/python -m tests.parts.fetch
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.soak $(ARGS)
 
 clean:
 	rm -rf $(VENV) .cache

@@ -212,6 +212,21 @@ def test_a_skipped_name_is_noted_with_its_reason(ledger: DatabaseLedger, run_id:
     assert set(Transfer.objects.values_list("outcome", "reason")) == {("skipped", "symlink")}
 
 
+def test_a_file_sent_again_gets_a_claim_of_its_own(ledger: DatabaseLedger, run_id: int) -> None:
+    """Another temporary name: what a lost session still does to the old one hurts nobody."""
+    (old,) = ledger.claim(ledger.admit(run_id, next(NUMBERS), [file("a")]))
+    assert ledger.intend(old.replica_id, old.claim, MD5)
+    new = ledger.reclaim(old)
+    assert new is not None
+    assert new.claim > old.claim
+    assert not ledger.intend(old.replica_id, old.claim, MD5)
+    assert ledger.reclaim(old) is None
+    assert ledger.explain_temporary(old.replica_id, old.claim) == "orthanc/ab/cd/a"
+    assert ledger.explain_temporary(new.replica_id, new.claim) is None
+    ledger.record(run_id, [stored(new)])
+    assert ledger.known("orthanc", ["ab/cd"])["ab/cd"]["a"].state == "stored"
+
+
 def test_temporaries_are_explained_only_when_nobody_has_them_in_hand(
     ledger: DatabaseLedger, run_id: int
 ) -> None:

@@ -42,6 +42,8 @@ PARTS = {
     ),
     "pure-ftpd": Part(("pure-ftpd", "pure-ftpd-common"), ("usr/sbin/pure-ftpd", "usr/bin/pure-pw")),
     "orthanc": Part(("orthanc",), ("usr/sbin/Orthanc",)),
+    # No server: it kills and fails farcopy at a system call of one's choice.
+    "strace": Part(("strace",), ("usr/bin/strace",)),
     # The plain name brings the release's own version: 15 on Debian 12, 16 on Ubuntu 24.04.
     "postgres": Part(
         ("postgresql",),

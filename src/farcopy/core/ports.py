@@ -255,6 +255,10 @@ class Ledger(FirstLooks, Renamings, Upheavals, Protocol):
         """Take a batch under a new claim number; its pending files become uploading."""
         ...
 
+    def reclaim(self, claimed: ClaimedFile) -> ClaimedFile | None:
+        """The same file under a new claim number; None: the old one is no longer in force."""
+        ...
+
     def put_back(self, batch_id: int) -> None:
         """Give a claimed batch back: what it has not settled may be claimed again."""
         ...

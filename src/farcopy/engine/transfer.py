@@ -265,6 +265,7 @@ class TransferWorker:
         decision = decide_retry(error, job.attempts, job.tries, random.random())  # noqa: S311
         if decision.again:
             job.wait_s = decision.wait_s
+            self._rename_temporary(job)
             self._todo.append(job)
             return
         self._fail(job, error, decision.retry_in)
@@ -272,6 +273,14 @@ class TransferWorker:
             self._lost_files += 1
             if isinstance(error, RunError) or self._lost_files >= LOST_FILES:
                 raise _as_run_error(error) from error
+
+    def _rename_temporary(self, job: Job) -> None:
+        """It is sent again to another name, perhaps by another session: a STOR of the one
+        before may still be on its way, and would empty what was sent since."""
+        claimed = self._ledger.reclaim(job.claimed)
+        if claimed is not None:  # else the fence stops it
+            job.claimed = claimed
+            job.upload = self._upload(claimed)
 
     def _leave_to_settle(self, job: Job, error: SourceChanged) -> None:
         """It is being written to: back to pending, until a second look finds it at rest."""

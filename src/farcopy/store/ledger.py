@@ -225,6 +225,14 @@ class DatabaseLedger(Renamings, Upheavals, FirstLooks):
                 for pk, root, directory, name, size, mtime_ns in sorted(rows, key=lambda r: r[1:4])
             ]
 
+    def reclaim(self, claimed: ClaimedFile) -> ClaimedFile | None:
+        with transaction.atomic():
+            claim = Claim.objects.create(batch=0).pk
+            changed = Replica.objects.filter(
+                pk=claimed.replica_id, claim=claimed.claim, state=_IN_HAND
+            ).update(claim=claim, next_md5="")
+        return ClaimedFile(claimed.replica_id, claim, claimed.file) if changed else None
+
     def put_back(self, batch_id: int) -> None:
         """Give a claimed batch back: what it has not settled may be claimed again."""
         with transaction.atomic():

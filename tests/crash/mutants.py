@@ -1,0 +1,199 @@
+"""farcopy, broken on purpose: each mutant drops one rule, and a scenario must notice.
+
+A mutant is a few lines of the source replaced in a copy of the tree. The tree as it is
+passes the same scenarios.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.crash.scenarios import (
+    Scenario,
+    crash_at,
+    fence_race,
+    not_ours,
+    slow_parallel,
+    source_rewritten,
+    with_fault,
+)
+from tests.faults import actions as do
+from tests.faults.actions import Fault
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "farcopy"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """patches: (file, what stands there exactly once, what stands there instead)."""
+
+    name: str
+    patches: tuple[tuple[str, str, str], ...]
+    scenario: Scenario
+
+
+LOSE_226 = with_fault(Fault("226", 2, do.Lose()))
+TRUNCATE = with_fault(Fault("DATA", 1, do.AtByte("truncate", 75_000)))
+RNTO_LOST = with_fault(Fault("RNTO", 3, do.Close()))
+FULL_AT_RNTO = with_fault(Fault("RNTO", 2, do.Answer(b"452 Full.\r\n")))
+
+MUTANTS = (
+    Mutant(
+        "size-is-not-looked-at",
+        (("ftp/publish.py", "        if arrived != upload.size_bytes:", "        if False:"),),
+        TRUNCATE,
+    ),
+    Mutant(
+        "fence-is-always-open",
+        (("store/renamings.py", "return bool(cursor.rowcount)", "return True"),),
+        fence_race,
+    ),
+    Mutant(
+        "recorded-before-it-is-published",
+        (
+            (
+                "ftp/remote.py",
+                "            self._publisher_of(session).send(hand, reader)\n"
+                "            self._publisher_of(session).publish(hand)\n",
+                "            self._publisher_of(session).send(hand, reader)\n"
+                "            self.__dict__.setdefault('late', []).append(hand)\n",
+            ),
+            (
+                "ftp/remote.py",
+                "    def close(self) -> None:\n        if self._session is not None:\n",
+                "    def close(self) -> None:\n        if self._session is not None:\n"
+                "            for hand in self.__dict__.pop('late', []):\n"
+                "                with contextlib.suppress(FarcopyError):\n"
+                "                    self._publisher_of(self._session).publish(hand)\n",
+            ),
+        ),
+        RNTO_LOST,
+    ),
+    Mutant(
+        "one-temporary-name-for-all",
+        (("planning/remote_path.py", 'return f"new-{replica_id}-{claim}', 'return f"new-1-1'),),
+        slow_parallel,
+    ),
+    Mutant(
+        "stored-under-the-final-name",
+        (
+            (
+                "ftp/remote.py",
+                "temporary = self._path_of(upload.temporary_name)",
+                "temporary = self._final(upload.final_path)",
+            ),
+        ),
+        LOSE_226,
+    ),
+    Mutant(
+        "source-changes-are-ignored",
+        (
+            (
+                "sources/folder.py",
+                "if _identity(now) != _identity(self._opened):",
+                "if False:",
+            ),
+        ),
+        source_rewritten,
+    ),
+    Mutant(
+        "a-lost-226-is-success",
+        (
+            (
+                "ftp/remote.py",
+                "        except SessionError as error:\n"
+                "            if hand.phase is not Phase.SENDING:\n",
+                "        except SessionError as error:\n"
+                "            if hand.phase >= Phase.SENT:\n"
+                "                return StoreResult(upload.replica_id,\n"
+                "                                   bytes_sent=upload.size_bytes, md5=hand.md5)\n"
+                "            if hand.phase is not Phase.SENDING:\n",
+            ),
+        ),
+        LOSE_226,
+    ),
+    Mutant(
+        "a-failure-is-recorded-as-stored",
+        (
+            (
+                "store/ledger.py",
+                "                            outcome.state,\n",
+                "                            FileState.STORED,\n",
+            ),
+        ),
+        FULL_AT_RNTO,
+    ),
+    Mutant(
+        "what-nobody-explains-is-swept",
+        (
+            (
+                "engine/preflight.py",
+                "        if final_path is None:\n            continue\n",
+                "        if final_path is None:\n            final_path = name\n",
+            ),
+        ),
+        not_ours,
+    ),
+    Mutant(
+        "counted-outside-the-transaction",
+        (
+            (
+                "store/ledger.py",
+                "        with transaction.atomic():\n            ids = [",
+                "        with __import__('contextlib').nullcontext():\n            ids = [",
+            ),
+        ),
+        crash_at("fdatasync", -1, -2, -3, -4),
+    ),
+    Mutant(
+        "recovery-forgets-what-was-in-hand",
+        (
+            (
+                "store/history.py",
+                "Replica.objects.filter(state=FileState.UPLOADING).update(",
+                "Replica.objects.none().update(",
+            ),
+        ),
+        crash_at("sendto", 14),
+    ),
+    Mutant(
+        "a-renaming-is-believed-without-a-look",
+        (("engine/preflight.py", "took_place = name not in names and", "took_place = True or"),),
+        crash_at("sendto", -2),
+    ),
+    Mutant(
+        "temporaries-are-never-swept",
+        (("engine/preflight.py", "remote.discard_temporary(name)", "pass"),),
+        crash_at("sendto", -4),
+    ),
+    Mutant(
+        "the-password-is-logged",
+        (
+            (
+                "ftp/remote.py",
+                "        session = log_in(self._settings, self._guard)\n",
+                "        session = log_in(self._settings, self._guard)\n"
+                "        __import__('logging').getLogger('farcopy.sync').info("
+                "self._settings.password)\n",
+            ),
+        ),
+        crash_at("sendto", 2),
+    ),
+)
+
+
+@contextmanager
+def tree_of(mutant: Mutant) -> Iterator[Path]:
+    """A copy of src with the patches in. Raises: AssertionError if one does not fit once."""
+    with TemporaryDirectory(prefix="farcopy-mutant-") as folder:
+        copy = Path(folder) / "farcopy"
+        shutil.copytree(SOURCE, copy)
+        for file, old, new in mutant.patches:
+            text = (copy / file).read_text(encoding="utf-8")
+            found = text.count(old)
+            assert found == 1, f"{mutant.name}: stands {found} times in {file}, not once: {old!r}"
+            (copy / file).write_text(text.replace(old, new), encoding="utf-8")
+        yield Path(folder)
