@@ -19,6 +19,7 @@ from farcopy.ftp.sockets import connect, wait_for_reading
 HEAD_START_S = 0.1
 """An event loop answers within a round trip; one that serves in turn waits for the data."""
 MAX_LINES = 100_000
+_NO_DATA = frozenset({421, 425, 426, 522})
 
 
 def answers_in_order(session: Session, folder: PurePosixPath) -> bool:
@@ -58,4 +59,13 @@ def _codes(session: Session, port: int) -> tuple[int, ...]:
     except FarcopyError:
         session.is_usable = False
         raise
-    return tuple(session.exchange(DATA).code for _ in range(3))
+    codes: list[int] = []
+    while len(codes) < 3:
+        reply = session.exchange(DATA)
+        if reply.code in _NO_DATA:
+            session.is_usable = False
+            raise session.refusal(reply, DATA)
+        codes.append(reply.code)
+        if len(codes) == 2 and codes[0] >= 400:
+            break  # the listing was refused, and NOOP answered
+    return tuple(codes)

@@ -12,6 +12,7 @@ each command, two to STOR, in order (RFC 959 §5.4): a refusal stays in step, an
 what was refused is done again by publish, one command at a time.
 """
 
+import contextlib
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -130,7 +131,8 @@ class Pipeline:
             data.finish()
         except FOREIGN as error:
             session.guard.close(sock)
-            raise flight.judge_broken(error) from error
+            meant = flight.judge_broken(error)
+            raise meant from meant.__cause__  # the server's reply, if it said more
         except FileError:
             session.guard.close(sock)
             flight.read_rest()
@@ -259,9 +261,11 @@ class _Flight:
             failure = session.refusal(reply, DATA)
             if not session.is_usable:
                 raise failure
-        arrived = self._read_size_and_port()
         if failure is not None:
+            with contextlib.suppress(FarcopyError):  # some hang up after they said no
+                self._read_size_and_port()
             raise failure
+        arrived = self._read_size_and_port()
         size_bytes = self.hand.upload.size_bytes
         if arrived != size_bytes:
             self.hand.phase = Phase.SENDING
@@ -281,7 +285,8 @@ class _Flight:
         )
         if reply.code == 421:
             raise self._session.refusal(reply, DATA)
-        self._read_size_and_port()
+        with contextlib.suppress(FarcopyError):  # some hang up after they said no
+            self._read_size_and_port()
         return reply
 
     def judge_broken(self, error: Exception) -> FarcopyError | StorRefused:
@@ -301,7 +306,9 @@ class _Flight:
         said = session.refusal(reply, DATA) if reply.code >= 400 else None
         if said is not None and not isinstance(said, FileError):
             return said
-        return UploadRefused(f"{type(error).__name__}, then {reply.code}")
+        refused = UploadRefused(f"{type(error).__name__}, then {reply.code}")
+        refused.__cause__ = error if said is None else said.__cause__
+        return refused
 
     def _read_size_and_port(self) -> int | None:
         size_reply = self._read("SIZE")
