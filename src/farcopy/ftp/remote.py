@@ -1,50 +1,32 @@
 """The Remote port over one FTP session: log in, store, settle, sweep, read back.
 
-Knows where our names lie below ftp_path and what was in hand when a session was
-lost. How bytes and names travel is publish's matter. Called by the engine.
+Knows where our names lie below ftp_path. How files get there is storing's matter.
+Called by the engine.
 """
 
-import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from farcopy.core.errors import (
     ConnectionLost,
-    FarcopyError,
-    Fenced,
-    FileError,
-    Interrupted,
     LocalName,
-    OutOfStep,
     RemotePathMissing,
     RemoteReadOnly,
-    ReplyTimeout,
-    SessionError,
 )
-from farcopy.core.model import RemoteEntry, SourceReader, StoreResult, Upload
+from farcopy.core.model import RemoteEntry, StoreResult, Upload
 from farcopy.ftp import listing, reading
 from farcopy.ftp.folders import KnownFolders, ensure_folder
 from farcopy.ftp.hashes import ServerHash
 from farcopy.ftp.host import HostProfile
 from farcopy.ftp.login import log_in
 from farcopy.ftp.order import answers_in_order
-from farcopy.ftp.pipeline import Pipeline, StorRefused
-from farcopy.ftp.publish import (
-    InHand,
-    Phase,
-    Publisher,
-    put_back,
-    remove,
-    remove_temporary,
-)
+from farcopy.ftp.publish import remove
 from farcopy.ftp.session import Session
 from farcopy.ftp.settings import SessionSettings
 from farcopy.ftp.sockets import Guard
+from farcopy.ftp.storing import Storing
 from farcopy.ftp.wire import encode_command
 from farcopy.planning.remote_path import parse_temporary
-
-ALONE_ABOVE_BYTES = 16 * 1024 * 1024
-"""Before a file of this size the one behind is published by itself: it would wait too long."""
 
 
 class FtpRemote:
@@ -68,12 +50,11 @@ class FtpRemote:
         self._hash = ServerHash(may_ask=settings.asks_hashes)
         self._guard = Guard()
         self._session: Session | None = None
-        self._publisher: Publisher | None = None
         self._base = PurePosixPath("/")
-        self._pipeline: Pipeline | None = None
-        # What was sent, or is being sent, and has no result yet: at most two.
-        self._hands: dict[str, InHand] = {}
-        self._behind: InHand | None = None
+        self._storing = Storing(
+            self._usable, self._locate, self._known, self._hash, self._host,
+            is_passive=settings.is_passive,
+        )
 
     @property
     def is_tls(self) -> bool:
@@ -91,7 +72,6 @@ class FtpRemote:
             session.close()
             raise
         self._session = session
-        self._publisher = self._pipeline = None
 
     def prepare(self) -> None:
         session = self._usable()
@@ -103,168 +83,10 @@ class FtpRemote:
             self._host.answers_in_order = answers_in_order(session, self._folder)
 
     def store(self, uploads: Iterable[Upload]) -> Iterator[StoreResult]:
-        self._behind = None
-        for upload in uploads:
-            self._guard.check()
-            try:
-                with upload.open_source() as reader:
-                    yield from self._store(upload, reader)
-            except FileError as error:  # of the source, before anything was sent
-                yield from self._publish_behind()
-                yield StoreResult(upload.replica_id, error=error)
-        yield from self._publish_behind()
-
-    def _store(self, upload: Upload, reader: SourceReader) -> Iterator[StoreResult]:
-        """Send one file and tell of the one before it, which gets its name meanwhile."""
-        if upload.size_bytes > ALONE_ABOVE_BYTES or not self._pipelines:
-            yield from self._publish_behind()
-        session = self._usable()
-        try:
-            hand = self._take_in_hand(upload)
-        except FileError as error:
-            yield from self._publish_behind()
-            yield StoreResult(upload.replica_id, error=error)
-            return
-        behind = self._behind
-        if behind is not None and not self._may_publish(behind):
-            yield from self._publish_behind()
-            behind = None
-        failure: FarcopyError | None = None
-        try:
-            self._send(session, hand, reader, behind)
-        except (SessionError, Interrupted) as error:
-            self._lose(session, hand, reader, error)
-            raise
-        except FarcopyError as error:
-            failure = error
-        yield from self._publish_behind()
-        if failure is None:
-            self._behind = hand
-            if not self._pipelines:
-                yield from self._publish_behind()
-            return
-        self._discard(session, hand)
-        if not isinstance(failure, FileError):
-            raise failure
-        yield StoreResult(upload.replica_id, error=failure)
-
-    def _send(
-        self, session: Session, hand: InHand, reader: SourceReader, behind: InHand | None
-    ) -> None:
-        if not self._pipelines:
-            self._publisher_of(session).send(hand, reader)
-            return
-        try:
-            self._pipeline_of(session).send(hand, reader, behind)
-        except StorRefused:
-            # Step by step, publish finds out why; the reader has been read from.
-            with hand.upload.open_source() as again:
-                self._publisher_of(session).send(hand, again)
-        else:
-            self._publisher_of(session).compare_hash(hand)
-
-    def _may_publish(self, hand: InHand) -> bool:
-        try:
-            hand.check_may_publish()
-        except Fenced:
-            return False
-        return True
-
-    def _publish_behind(self) -> Iterator[StoreResult]:
-        """Tell of the file before, which gets its final name now if it has not yet."""
-        hand, self._behind = self._behind, None
-        if hand is None:
-            return
-        session = self._session
-        try:
-            if not hand.is_published:
-                session = self._usable()
-                self._rename(session, hand)
-        except (SessionError, Interrupted) as error:
-            error.uses_attempt = False  # all of it was sent
-            if session is not None:
-                session.close()
-            raise
-        except FarcopyError as error:
-            if session is not None:
-                self._discard(session, hand)
-            if not isinstance(error, FileError):
-                raise
-            yield StoreResult(hand.upload.replica_id, error=error)
-        else:
-            yield self._told(hand)
-
-    def _rename(self, session: Session, hand: InHand) -> None:
-        publisher = self._publisher_of(session)
-        if self._pipelines and not publisher.refuses_to_replace:
-            hand.check_may_publish()
-            self._pipeline_of(session).rename(hand)
-        if not hand.is_published:
-            publisher.publish(hand)
-
-    def _lose(
-        self, session: Session, hand: InHand, reader: SourceReader, error: FarcopyError
-    ) -> None:
-        """The session is gone: what is known of the file in hand stays for `settle`."""
-        if isinstance(error, SessionError):
-            if hand.phase is not Phase.SENDING:
-                # Nothing of it was sent (an idle session ended), or all of it, and
-                # the outcome is unknown: neither is an attempt of this file's.
-                error.uses_attempt = False
-            if hand.phase is Phase.SENT and not _is_unchanged(reader):
-                hand.phase = Phase.SENDING  # all bytes, but of no one version
-        if self._pipelines and isinstance(error, OutOfStep):
-            self._host.note_lost_step()
-        elif self._pipelines and isinstance(error, ReplyTimeout):
-            self._host.note_silence()
-        self._behind = None
-        session.close()
-
-    def _told(self, hand: InHand) -> StoreResult:
-        """It is published, and no longer in hand."""
-        self._hands.pop(hand.upload.temporary_name, None)
-        return StoreResult(
-            hand.upload.replica_id, hand.upload.size_bytes, hand.md5, is_verified=hand.is_verified
-        )
+        return self._storing.store(uploads)
 
     def settle(self, upload: Upload) -> StoreResult | None:
-        hand = self._hands.get(upload.temporary_name)
-        if hand is None:
-            upload.withdraw()
-            self.discard_temporary(upload.temporary_name)
-            return None
-        session = self._usable()
-        try:
-            is_published = hand.is_published or self._settle(session, hand)
-        except FileError as error:
-            self._discard(session, hand)
-            return StoreResult(upload.replica_id, error=error)
-        self._hands.pop(upload.temporary_name, None)
-        return self._told(hand) if is_published else None
-
-    def _settle(self, session: Session, hand: InHand) -> bool:
-        """Whether it is published: it was, or all that lacked was the renaming."""
-        arrived = session.size(hand.temporary)
-        if arrived is None and hand.phase is Phase.RENAMING:
-            # Gone from there and there with its size: the rename took place.
-            if session.size(hand.final) == hand.upload.size_bytes:
-                if hand.is_displaced:
-                    remove(session, hand.displaced)
-                return True
-        elif arrived == hand.upload.size_bytes and hand.phase >= Phase.SENT:
-            self._publisher_of(session).publish(hand)
-            return True
-        put_back(session, hand)
-        remove_temporary(session, hand)
-        return False
-
-    def _discard(self, session: Session, hand: InHand) -> None:
-        """Leave no trace of it. Best effort: what stays is swept by a later run."""
-        self._hands.pop(hand.upload.temporary_name, None)
-        if hand.phase is not Phase.BEFORE and session.is_usable:
-            with contextlib.suppress(FarcopyError):
-                put_back(session, hand)
-                remove_temporary(session, hand)
+        return self._storing.settle(upload)
 
     def was_renamed(self, temporary_name: str, final_path: str, size_bytes: int) -> bool:
         session = self._usable()
@@ -313,7 +135,7 @@ class FtpRemote:
     def close(self) -> None:
         if self._session is not None:
             self._session.close()
-        self._session = self._publisher = self._pipeline = self._behind = None
+        self._session = None
 
     # -- where things lie
 
@@ -332,11 +154,9 @@ class FtpRemote:
         encode_command(str(path))  # raises now, not between RNFR and RNTO
         return self._base / path
 
-    def _take_in_hand(self, upload: Upload) -> InHand:
-        temporary = self._path_of(upload.temporary_name)
-        hand = InHand(upload, temporary, self._final(upload.final_path))
-        self._hands[upload.temporary_name] = hand
-        return hand
+    def _locate(self, upload: Upload) -> tuple[PurePosixPath, PurePosixPath]:
+        """Its temporary and its final name. Raises: LocalName."""
+        return self._path_of(upload.temporary_name), self._final(upload.final_path)
 
     # -- the session
 
@@ -347,26 +167,3 @@ class FtpRemote:
             lost.uses_attempt = False
             raise lost
         return self._session
-
-    def _publisher_of(self, session: Session) -> Publisher:
-        if self._publisher is None:
-            self._publisher = Publisher(session, self._known, self._hash)
-        return self._publisher
-
-    def _pipeline_of(self, session: Session) -> Pipeline:
-        if self._pipeline is None:
-            self._pipeline = Pipeline(session, self._known)
-        return self._pipeline
-
-    @property
-    def _pipelines(self) -> bool:
-        """Whether commands may be sent ahead of the replies to those before."""
-        return self._settings.is_passive and bool(self._host.answers_in_order)
-
-
-def _is_unchanged(reader: SourceReader) -> bool:
-    try:
-        reader.check_unchanged()
-    except FileError:
-        return False
-    return True
