@@ -13,7 +13,9 @@ HARD_ERRORS = frozenset(
 """Errors only an admin can mend; trying on gets an address banned by its host."""
 HARD_WAIT = timedelta(hours=1)
 HARD_WAIT_MAX = timedelta(hours=24)
-CRASH_WAIT = timedelta(minutes=1)
+CRASH_WAIT = timedelta(seconds=5)
+CRASH_WAIT_MAX = timedelta(seconds=25)
+"""After the second crash in a row and on: no hot loop, and yet each start goes on within 30 s."""
 SCRUB_EVERY = timedelta(hours=24)
 
 
@@ -38,7 +40,7 @@ def next_run_due(interval_min: int, last: LastAttempt | None, now: datetime) -> 
     if last.crashes > 1:
         # What crashed twice may crash again: it must not do so every few seconds.
         wait = CRASH_WAIT * (1 << min(last.crashes - 2, 10))
-        return last.ended_at + min(wait, timedelta(minutes=interval_min))
+        return last.ended_at + min(wait, CRASH_WAIT_MAX)
     if last.end in (RunEnd.CRASHED, RunEnd.STOPPED):
         return now  # a restart resumes what was cut off
     return last.ended_at + timedelta(minutes=interval_min)
