@@ -75,10 +75,12 @@ class FtpRemote:
 
     def prepare(self) -> None:
         session = self._usable()
-        if not session.is_directory(self._base):
-            ensure_folder(session, self._known, self._base, path_error=RemotePathMissing)
-        self._known.add(self._base)
-        ensure_folder(session, self._known, self._folder, path_error=RemoteReadOnly)
+        if not session.is_directory(self._folder):  # which is the answer of most runs
+            if not session.is_directory(self._base):
+                ensure_folder(session, self._known, self._base, path_error=RemotePathMissing)
+            self._known.add(self._base)
+            ensure_folder(session, self._known, self._folder, path_error=RemoteReadOnly)
+        self._known.add(self._folder)
         if self._settings.is_passive and self._host.answers_in_order is None:
             self._host.answers_in_order = answers_in_order(session, self._folder)
 
@@ -95,12 +97,11 @@ class FtpRemote:
         return session.size(self._final(PurePosixPath(final_path))) == size_bytes
 
     def temporaries(self) -> Sequence[str]:
-        session = self._usable()
-        if not session.is_directory(self._folder):
+        try:
+            names = listing.names(self._usable(), self._folder)
+        except RemotePathMissing:
             return ()
-        return tuple(
-            name for name in listing.names(session, self._folder) if parse_temporary(name)
-        )
+        return tuple(name for name in names if parse_temporary(name))
 
     def restore_displaced(self, name: str, final_path: str) -> None:
         session, displaced = self._usable(), self._path_of(name)
