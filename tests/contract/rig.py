@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from farcopy.core.errors import FarcopyError
+from farcopy.ftp.host import HostProfile
 from farcopy.ftp.remote import FtpRemote
 from farcopy.ftp.settings import Deadlines, SessionSettings
 from tests.contract.hostile import MeddlingProxy, Script
@@ -35,7 +36,9 @@ class Rig:
 
     def closed_remote(self, **changes: Any) -> FtpRemote:
         wanted = {"port": self.proxy.port, **changes}
-        remote = FtpRemote(replace(self.place.settings, **wanted), HOME_ID)
+        # The proxy passes on one command at a time, and the server behind has an event loop.
+        one_at_a_time = HostProfile(answers_in_order=False)
+        remote = FtpRemote(replace(self.place.settings, **wanted), HOME_ID, host=one_at_a_time)
         self._ends.callback(remote.close)
         return remote
 

@@ -11,6 +11,7 @@ import pytest
 import trustme
 
 from farcopy.core.errors import DataConnectionFailed, FarcopyError, TlsFailed, TooManyConnections
+from farcopy.ftp.host import HostProfile
 from farcopy.ftp.remote import FtpRemote
 from farcopy.ftp.settings import SessionSettings
 from farcopy.planning.remote_path import temporary_name
@@ -250,11 +251,13 @@ def test_many_files_over_tls_resume_the_session_each_time(
     remote.close()
 
 
+@pytest.mark.parametrize("is_pipelined", [False, True], ids=["one at a time", "pipelined"])
 def test_a_data_connection_that_is_refused_leaves_no_empty_file(
-    real_tls_place: RealPlace, monkeypatch: pytest.MonkeyPatch
+    real_tls_place: RealPlace, monkeypatch: pytest.MonkeyPatch, is_pipelined: bool
 ) -> None:
     monkeypatch.setattr("farcopy.ftp.transfer.session_to_reuse", lambda _control: None)
-    remote = FtpRemote(real_tls_place.settings, HOME_ID)
+    host = HostProfile(answers_in_order=is_pipelined)
+    remote = FtpRemote(real_tls_place.settings, HOME_ID, host=host)
     remote.open()
     remote.prepare()
     if real_tls_place.place.kind == "pure-ftpd":  # does not ask for the session's reuse

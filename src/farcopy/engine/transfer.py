@@ -154,6 +154,8 @@ class TransferWorker:
         """The uploads of one pass. A job to be tried again stands at the end, with its wait."""
         while self._todo and not self._control.should_end():
             job = self._todo[0]
+            if job.wait_s and self._in_hand:
+                return  # the remote publishes what it holds back, and we wait after that
             if job.wait_s:
                 self._record()
                 if self._control.wait(job.wait_s * self._retry_scale):

@@ -33,12 +33,24 @@ class DataConnection:
         self._stall_s = stall_s
         self._budget = budget
 
-    def send(self, block: bytes) -> None:
+    def send(self, block: bytes | memoryview) -> None:
         # Not sendall: its time-out is for the whole block, and a slow line is no stall.
         rest = memoryview(block)
         while rest:
             self._sock.settimeout(self._budget.cut(self._stall_s))
             rest = rest[self._sock.send(rest) :]
+
+    def send_some(self, block: memoryview) -> int:
+        """What fits into the buffers right now: how many bytes, 0 for none."""
+        self._sock.settimeout(0)
+        try:
+            return self._sock.send(block)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
+
+    @property
+    def socket(self) -> socket.socket:
+        return self._sock
 
     def finish(self) -> None:
         """Tell the server that this was all. Read its reply, then close."""

@@ -5,6 +5,7 @@ so no session's working directory matters. Called by publish and remote.
 """
 
 import threading
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from farcopy.core.errors import FarcopyError, PathRefused
@@ -36,6 +37,16 @@ class KnownFolders:
             }
 
 
+def missing_levels(known: KnownFolders, path: PurePosixPath) -> Sequence[PurePosixPath]:
+    """The directory and those of its parents that nobody has seen yet, parents first."""
+    if known.has(path):
+        return ()
+    return [
+        level for level in (*reversed(path.parents), path)
+        if level != level.parent and not known.has(level)
+    ]
+
+
 def ensure_folder(
     session: Session,
     known: KnownFolders,
@@ -44,11 +55,7 @@ def ensure_folder(
     path_error: type[FarcopyError] = PathRefused,
 ) -> None:
     """Make the directory and the parents it lacks. path_error: raised when it cannot be made."""
-    missing = [
-        level for level in (*reversed(path.parents), path)
-        if level != level.parent and not known.has(level)
-    ]
-    for level in missing:
+    for level in missing_levels(known, path):
         reply = session.ask(f"MKD {level}")
         # "Exists" is 550, 521 or worse, and so is every other refusal: look.
         if not reply.is_positive and not session.is_directory(level):

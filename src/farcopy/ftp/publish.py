@@ -4,6 +4,7 @@ Nothing ever gets a final name before the server confirmed the transfer and
 SIZE agrees. It keeps no session alive and settles nothing; called by remote.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import PurePosixPath
@@ -47,8 +48,8 @@ class InHand:
     """What must be known of an upload to settle it on another session.
 
     is_displaced: the old final may lie aside under `displaced`. is_intended: the
-    ledger has noted that it may get its final name. is_verified: the server's own
-    hash of the temporary is that of what was sent.
+    ledger has noted that it may get its final name. is_published: it has it.
+    is_verified: the server's own hash of the temporary is that of what was sent.
     """
 
     upload: Upload
@@ -59,6 +60,7 @@ class InHand:
     is_displaced: bool = False
     is_verified: bool = False
     is_intended: bool = False
+    is_published: bool = False
 
     @property
     def displaced(self) -> PurePosixPath:
@@ -78,7 +80,7 @@ class Publisher:
         self._session = session
         self._known = known
         self._hash = server_hash
-        self._refuses_to_replace = False
+        self.refuses_to_replace = False
 
     def send(self, hand: InHand, reader: SourceReader) -> None:
         """Get all bytes to the temporary name, and have the server say how many it has.
@@ -91,7 +93,9 @@ class Publisher:
         with self._begin(hand) as data:
             hand.phase = Phase.SENDING
             try:
-                self._send_blocks(upload, reader, data)
+                for block in blocks_of(upload, reader):
+                    data.send(block)
+                    upload.on_bytes(len(block))
             except FOREIGN as error:
                 meant = transfer.broken(session, data, error)
                 raise meant from meant.__cause__
@@ -113,10 +117,10 @@ class Publisher:
             hand.phase = Phase.SENDING
             raise SizeMismatch(f"{arrived} of {upload.size_bytes} bytes")
         reader.check_unchanged()
-        self._compare_hash(hand)
+        self.compare_hash(hand)
 
-    def _compare_hash(self, hand: InHand) -> None:
-        """Prove the temporary, where the server can tell its MD5."""
+    def compare_hash(self, hand: InHand) -> None:
+        """Prove the temporary, where the server can tell its MD5. Raises: HashMismatch."""
         there = self._hash.md5(self._session, hand.temporary, hand.upload.size_bytes)
         if there is not None and there != hand.md5:
             hand.phase = Phase.SENDING  # all bytes are there, but not the right ones
@@ -144,18 +148,6 @@ class Publisher:
             # A connection we lost still holds it on the server; later it will not.
             raise UploadRefused(error.detail) from error
 
-    @staticmethod
-    def _send_blocks(upload: Upload, reader: SourceReader, data: DataConnection) -> None:
-        sent_bytes = 0
-        while block := _read(reader):
-            sent_bytes += len(block)
-            if sent_bytes > upload.size_bytes:
-                raise SourceGrew("beyond its size")
-            data.send(block)
-            upload.on_bytes(len(block))
-        if sent_bytes < upload.size_bytes:
-            raise SourceShrank("below its size")
-
     def publish(self, hand: InHand) -> None:
         """Give the proven temporary its final name.
 
@@ -163,7 +155,7 @@ class Publisher:
         or, with `is_displaced`, waits to be `put_back`.
         """
         session, final = self._session, hand.final
-        if self._refuses_to_replace and session.size(final) is not None:
+        if self.refuses_to_replace and session.size(final) is not None:
             self._replace(hand)
         else:
             try:
@@ -171,12 +163,13 @@ class Publisher:
             except (PathRefused, UploadRefused):
                 if session.size(final) is not None:
                     self._replace(hand)
-                    self._refuses_to_replace = True
+                    self.refuses_to_replace = True
                 else:
                     # Someone may have removed the folder since we made it.
                     self._known.forget(final.parent)
                     ensure_folder(session, self._known, final.parent)
                     self._rename_to_final(hand)
+        hand.is_published = True
         if hand.is_displaced:
             remove(session, hand.displaced)
             hand.is_displaced = False
@@ -243,6 +236,19 @@ def remove(session: Session, path: PurePosixPath) -> None:
 def _rename(session: Session, old: PurePosixPath, new: PurePosixPath) -> None:
     session.command(f"RNFR {old}")
     session.command(f"RNTO {new}")
+
+
+def blocks_of(upload: Upload, reader: SourceReader) -> Iterator[bytes]:
+    """The file, as long as it was said to be. Raises: SourceGrew, SourceShrank, SourceUnreadable.
+    """
+    sent_bytes = 0
+    while block := _read(reader):
+        sent_bytes += len(block)
+        if sent_bytes > upload.size_bytes:
+            raise SourceGrew("beyond its size")
+        yield block
+    if sent_bytes < upload.size_bytes:
+        raise SourceShrank("below its size")
 
 
 def _read(reader: SourceReader) -> bytes:

@@ -1,39 +1,30 @@
 """The Remote port over one FTP session: log in, store, settle, sweep, read back.
 
-Knows where our names lie below ftp_path and what was in hand when a session was
-lost. How bytes and names travel is publish's matter. Called by the engine.
+Knows where our names lie below ftp_path. How files get there is storing's matter.
+Called by the engine.
 """
 
-import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from farcopy.core.errors import (
     ConnectionLost,
-    FarcopyError,
-    FileError,
-    Interrupted,
     LocalName,
     RemotePathMissing,
     RemoteReadOnly,
-    SessionError,
 )
-from farcopy.core.model import RemoteEntry, SourceReader, StoreResult, Upload
+from farcopy.core.model import RemoteEntry, StoreResult, Upload
 from farcopy.ftp import listing, reading
 from farcopy.ftp.folders import KnownFolders, ensure_folder
 from farcopy.ftp.hashes import ServerHash
+from farcopy.ftp.host import HostProfile
 from farcopy.ftp.login import log_in
-from farcopy.ftp.publish import (
-    InHand,
-    Phase,
-    Publisher,
-    put_back,
-    remove,
-    remove_temporary,
-)
+from farcopy.ftp.order import answers_in_order
+from farcopy.ftp.publish import remove
 from farcopy.ftp.session import Session
 from farcopy.ftp.settings import SessionSettings
 from farcopy.ftp.sockets import Guard
+from farcopy.ftp.storing import Storing
 from farcopy.ftp.wire import encode_command
 from farcopy.planning.remote_path import parse_temporary
 
@@ -42,7 +33,7 @@ class FtpRemote:
     """A destination. For one thread; `abort` may come from any, and is for good.
 
     home_id: names our temporary folder, so that two installations never sweep
-    each other's. known_folders: shared between the sessions of one run.
+    each other's. known_folders, host: shared between the sessions of one run.
     """
 
     def __init__(
@@ -50,16 +41,20 @@ class FtpRemote:
         settings: SessionSettings,
         home_id: str,
         known_folders: KnownFolders | None = None,
+        host: HostProfile | None = None,
     ) -> None:
         self._settings = settings
         self._folder_name = f"farcopy-tmp-{home_id}"
         self._known = known_folders or KnownFolders()
+        self._host = host or HostProfile()
         self._hash = ServerHash(may_ask=settings.asks_hashes)
         self._guard = Guard()
         self._session: Session | None = None
-        self._publisher: Publisher | None = None
         self._base = PurePosixPath("/")
-        self._in_hand: InHand | None = None
+        self._storing = Storing(
+            self._usable, self._locate, self._known, self._hash, self._host,
+            is_passive=settings.is_passive,
+        )
 
     @property
     def is_tls(self) -> bool:
@@ -77,89 +72,23 @@ class FtpRemote:
             session.close()
             raise
         self._session = session
-        self._publisher = Publisher(session, self._known, self._hash)
 
     def prepare(self) -> None:
         session = self._usable()
-        if not session.is_directory(self._base):
-            ensure_folder(session, self._known, self._base, path_error=RemotePathMissing)
-        self._known.add(self._base)
-        ensure_folder(session, self._known, self._folder, path_error=RemoteReadOnly)
+        if not session.is_directory(self._folder):  # which is the answer of most runs
+            if not session.is_directory(self._base):
+                ensure_folder(session, self._known, self._base, path_error=RemotePathMissing)
+            self._known.add(self._base)
+            ensure_folder(session, self._known, self._folder, path_error=RemoteReadOnly)
+        self._known.add(self._folder)
+        if self._settings.is_passive and self._host.answers_in_order is None:
+            self._host.answers_in_order = answers_in_order(session, self._folder)
 
     def store(self, uploads: Iterable[Upload]) -> Iterator[StoreResult]:
-        for upload in uploads:
-            self._guard.check()
-            try:
-                with upload.open_source() as reader:
-                    result = self._store(upload, reader)
-            except FileError as error:
-                result = StoreResult(upload.replica_id, error=error)
-            yield result
-
-    def _store(self, upload: Upload, reader: SourceReader) -> StoreResult:
-        session = self._usable()
-        hand = self._in_hand = self._take_in_hand(upload)
-        try:
-            self._publisher_of(session).send(hand, reader)
-            self._publisher_of(session).publish(hand)
-        except SessionError as error:
-            if hand.phase is not Phase.SENDING:
-                # Nothing of it was sent (an idle session ended), or all of it, and
-                # the outcome is unknown: neither is an attempt of this file's.
-                error.uses_attempt = False
-            if hand.phase is Phase.SENT and not _is_unchanged(reader):
-                hand.phase = Phase.SENDING  # all bytes, but of no one version
-            session.close()
-            raise
-        except Interrupted:
-            session.close()
-            raise
-        except FarcopyError:
-            self._discard_in_hand(session, hand)
-            raise
-        self._in_hand = None
-        return _published(hand)
+        return self._storing.store(uploads)
 
     def settle(self, upload: Upload) -> StoreResult | None:
-        hand = self._in_hand
-        if hand is None or hand.upload.temporary_name != upload.temporary_name:
-            upload.withdraw()
-            self.discard_temporary(upload.temporary_name)
-            return None
-        session = self._usable()
-        try:
-            is_published = self._settle(session, hand)
-        except FileError as error:
-            self._discard_in_hand(session, hand)
-            return StoreResult(upload.replica_id, error=error)
-        self._in_hand = None
-        if not is_published:
-            return None
-        return _published(hand)
-
-    def _settle(self, session: Session, hand: InHand) -> bool:
-        """Whether it is published: it was, or all that lacked was the renaming."""
-        arrived = session.size(hand.temporary)
-        if arrived is None and hand.phase is Phase.RENAMING:
-            # Gone from there and there with its size: the rename took place.
-            if session.size(hand.final) == hand.upload.size_bytes:
-                if hand.is_displaced:
-                    remove(session, hand.displaced)
-                return True
-        elif arrived == hand.upload.size_bytes and hand.phase >= Phase.SENT:
-            self._publisher_of(session).publish(hand)
-            return True
-        put_back(session, hand)
-        remove_temporary(session, hand)
-        return False
-
-    def _discard_in_hand(self, session: Session, hand: InHand) -> None:
-        """Leave no trace of it. Best effort: what stays is swept by a later run."""
-        self._in_hand = None
-        if hand.phase is not Phase.BEFORE and session.is_usable:
-            with contextlib.suppress(FarcopyError):
-                put_back(session, hand)
-                remove_temporary(session, hand)
+        return self._storing.settle(upload)
 
     def was_renamed(self, temporary_name: str, final_path: str, size_bytes: int) -> bool:
         session = self._usable()
@@ -168,12 +97,11 @@ class FtpRemote:
         return session.size(self._final(PurePosixPath(final_path))) == size_bytes
 
     def temporaries(self) -> Sequence[str]:
-        session = self._usable()
-        if not session.is_directory(self._folder):
+        try:
+            names = listing.names(self._usable(), self._folder)
+        except RemotePathMissing:
             return ()
-        return tuple(
-            name for name in listing.names(session, self._folder) if parse_temporary(name)
-        )
+        return tuple(name for name in names if parse_temporary(name))
 
     def restore_displaced(self, name: str, final_path: str) -> None:
         session, displaced = self._usable(), self._path_of(name)
@@ -208,7 +136,7 @@ class FtpRemote:
     def close(self) -> None:
         if self._session is not None:
             self._session.close()
-        self._session = self._publisher = None
+        self._session = None
 
     # -- where things lie
 
@@ -227,9 +155,9 @@ class FtpRemote:
         encode_command(str(path))  # raises now, not between RNFR and RNTO
         return self._base / path
 
-    def _take_in_hand(self, upload: Upload) -> InHand:
-        temporary = self._path_of(upload.temporary_name)
-        return InHand(upload, temporary, self._final(upload.final_path))
+    def _locate(self, upload: Upload) -> tuple[PurePosixPath, PurePosixPath]:
+        """Its temporary and its final name. Raises: LocalName."""
+        return self._path_of(upload.temporary_name), self._final(upload.final_path)
 
     # -- the session
 
@@ -240,22 +168,3 @@ class FtpRemote:
             lost.uses_attempt = False
             raise lost
         return self._session
-
-    def _publisher_of(self, session: Session) -> Publisher:
-        if self._publisher is None:
-            self._publisher = Publisher(session, self._known, self._hash)
-        return self._publisher
-
-
-def _published(hand: InHand) -> StoreResult:
-    return StoreResult(
-        hand.upload.replica_id, hand.upload.size_bytes, hand.md5, is_verified=hand.is_verified
-    )
-
-
-def _is_unchanged(reader: SourceReader) -> bool:
-    try:
-        reader.check_unchanged()
-    except FileError:
-        return False
-    return True

@@ -7,6 +7,7 @@ error it raises is ours. Used by all modules above it, from one thread.
 import contextlib
 import ftplib
 import ssl
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from farcopy.core.errors import (
@@ -91,7 +92,10 @@ class Session:
 
     def size(self, path: PurePosixPath) -> int | None:
         """The size of a remote file (RFC 3659 §4), None if there is no such file."""
-        reply = self.ask(f"SIZE {path}")
+        return self.size_in(self.ask(f"SIZE {path}"))
+
+    def size_in(self, reply: Reply) -> int | None:
+        """What a reply to SIZE says; None: there is no such file."""
         if reply.code == 213:
             digits = reply.text[4:].strip()
             if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
@@ -131,6 +135,18 @@ class Session:
                 self.wire.ask("QUIT")
         self.is_usable = False
         self.guard.close_all()
+
+    def send(self, lines: Sequence[str]) -> None:
+        """Send commands at once; their replies are read one by one, by `exchange`.
+
+        Raises: SessionError, LocalName, Interrupted.
+        """
+        if self.wire.has_unread:
+            raise self.out_of_step(self.exchange("an earlier command"))
+        try:
+            self.wire.put_lines(lines)
+        except FOREIGN as error:
+            raise self.failure(error, lines[0].partition(" ")[0]) from error
 
     def exchange(
         self,

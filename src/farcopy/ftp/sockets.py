@@ -133,19 +133,53 @@ def connect_first(addresses: list[str], port: int, wait_s: float, budget: Budget
 
 def connect(address: str, port: int, wait_s: float, guard: Guard) -> socket.socket:
     """A connected socket, known to the guard. Raises: OSError, Interrupted."""
+    sock = begin_connect(address, port, guard)
+    finish_connect(sock, wait_s, guard)
+    return sock
+
+
+def begin_connect(address: str, port: int, guard: Guard) -> socket.socket:
+    """A socket on its way to be connected, known to the guard. Raises: OSError, Interrupted."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     guard.add(sock)
     try:
         sock.setblocking(False)
         _raise_unless_in(_IN_PROGRESS, sock.connect_ex((address, port)))
+    except BaseException:
+        guard.close(sock)
+        raise
+    return sock
+
+
+def finish_connect(sock: socket.socket, wait_s: float, guard: Guard) -> None:
+    """Wait until it is connected; else it is closed. Raises: OSError, Interrupted."""
+    try:
         wait_until_ready(sock, selectors.EVENT_WRITE, wait_s, guard)
         _raise_unless_in({0}, sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
         sock.settimeout(wait_s)
     except BaseException:
         guard.close(sock)
         raise
-    return sock
+
+
+def wait_for_either(
+    reading: socket.socket, writing: socket.socket, wait_s: float, guard: Guard
+) -> bool:
+    """Until one can be read or the other written; True: the one can be read.
+
+    Raises: TimeoutError, Interrupted.
+    """
+    end_s = time.monotonic() + wait_s
+    with selectors.DefaultSelector() as selector:
+        selector.register(reading, selectors.EVENT_READ)
+        selector.register(writing, selectors.EVENT_WRITE)
+        while not (ready := selector.select(max(0.0, min(_SLICE_S, end_s - time.monotonic())))):
+            guard.check()
+            if time.monotonic() >= end_s:
+                raise TimeoutError
+    guard.check()
+    return any(key.fileobj is reading for key, _ in ready)
 
 
 def _raise_unless_in(fine: Collection[int], code: int) -> None:
@@ -179,6 +213,15 @@ def wait_until_ready(sock: socket.socket, event: int, wait_s: float, guard: Guar
             if time.monotonic() >= end_s:
                 raise TimeoutError
     guard.check()
+
+
+def wait_for_reading(sock: socket.socket, wait_s: float, guard: Guard) -> bool:
+    """Whether something came within that time. Raises: Interrupted."""
+    try:
+        wait_until_ready(sock, selectors.EVENT_READ, wait_s, guard)
+    except TimeoutError:
+        return False
+    return True
 
 
 def keep_alive(sock: socket.socket) -> None:

@@ -44,9 +44,7 @@ def begin(
     """
     open_socket = _open_passive if session.settings.is_passive else _open_active
     try:
-        sock = open_socket(session, line, path_error)
-        if session.is_tls:
-            sock = _secure(session, sock)
+        sock = _secure(session, open_socket(session, line, path_error))
     except DataConnectionFailed as error:
         if not session.has_had_data:
             raise
@@ -136,7 +134,7 @@ def _judge_broken(
 def _open_passive(
     session: Session, line: str, path_error: type[FarcopyError]
 ) -> socket.socket:
-    sock = _connect_passive(session)
+    sock = connect_passive(session)
     try:
         _ask_to_begin(session, line, path_error)
     except BaseException:
@@ -145,7 +143,8 @@ def _open_passive(
     return sock
 
 
-def _connect_passive(session: Session) -> socket.socket:
+def connect_passive(session: Session) -> socket.socket:
+    """Ask for a passive port and connect to it. Raises: DataConnectionFailed, SessionError."""
     wait_s = session.budget.cut(session.settings.deadlines.connect_s)
     has_pasv = session.wire.af == socket.AF_INET
     if not session.is_epsv_refused:
@@ -207,6 +206,21 @@ def _ask_to_begin(session: Session, line: str, path_error: type[FarcopyError]) -
 
 
 def _secure(session: Session, sock: socket.socket) -> socket.socket:
+    try:
+        return secure(session, sock)
+    except FOREIGN as error:
+        session.guard.close(sock)
+        meant = _judge_broken(session, error, DataConnectionFailed)
+        raise meant from meant.__cause__
+
+
+def secure(session: Session, sock: socket.socket) -> socket.socket:
+    """The data connection as the session wants it: encrypted if the session is.
+
+    Raises: TlsFailed, OSError (what it meant, the reply on the control connection tells).
+    """
+    if not session.is_tls:
+        return sock
     wait_s = session.budget.cut(session.settings.deadlines.reply_s)
     to_reuse = session_to_reuse(session.wire.connection)
     try:
@@ -215,10 +229,6 @@ def _secure(session: Session, sock: socket.socket) -> socket.socket:
         )
     except ssl.SSLCertVerificationError as error:
         raise TlsFailed("the data connection's certificate") from error
-    except FOREIGN as error:
-        session.guard.close(sock)
-        meant = _judge_broken(session, error, DataConnectionFailed)
-        raise meant from meant.__cause__
     try:
         tls.check_fingerprint(secured, session.settings.fingerprint)
     except TlsFailed:

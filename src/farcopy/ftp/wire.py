@@ -9,6 +9,7 @@ import ftplib
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 
 from farcopy.core.errors import LocalName
 from farcopy.ftp.replies import MAX_LINE_BYTES, MAX_REPLY_LINES, Reply, parse_reply
@@ -73,8 +74,18 @@ class Wire(ftplib.FTP_TLS):
         self._end_s = time.monotonic() + wait_s
         return parse_reply(self.getmultiline())
 
+    @property
+    def has_reply(self) -> bool:
+        """Whether something of a reply was read from the socket already."""
+        sock = self.sock
+        return self.has_unread or (isinstance(sock, ssl.SSLSocket) and sock.pending() > 0)
+
     def putline(self, line: str) -> None:
-        data = encode_command(line)
+        self.put_lines([line])
+
+    def put_lines(self, lines: Sequence[str]) -> None:
+        """In one piece: one segment, one TLS record. All are encoded before any is sent."""
+        data = b"".join(map(encode_command, lines))
         connection = self.connection
         connection.settimeout(self._budget.cut(self.reply_s))
         connection.sendall(data)

@@ -1,0 +1,332 @@
+"""Two round trips a file: one segment of commands a file, publication one file behind.
+
+While file k+1 is about to be sent, file k is proven (226, and SIZE agrees) and
+waits for its name. Both travel in one segment, with the folders k+1 needs and
+the next passive port:
+
+    [MKD …]  RNFR temporary k  RNTO final k  STOR temporary k+1  SIZE temporary k+1  EPSV
+
+The data connection is opened at the same moment, and data is pushed as soon as
+it stands. No RNTO leaves before the proof of its file. There is one reply to
+each command, two to STOR, in order (RFC 959 §5.4): a refusal stays in step, and
+what was refused is done again by publish, one command at a time.
+"""
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
+
+from farcopy.core.errors import (
+    ConnectionLost,
+    DataConnectionFailed,
+    FarcopyError,
+    FileError,
+    Interrupted,
+    SizeMismatch,
+    UploadRefused,
+)
+from farcopy.core.model import SourceReader
+from farcopy.ftp import transfer
+from farcopy.ftp.data import DataConnection, passive_port
+from farcopy.ftp.folders import KnownFolders, missing_levels
+from farcopy.ftp.publish import InHand, Phase, blocks_of
+from farcopy.ftp.replies import DATA, FOREIGN, Reply
+from farcopy.ftp.session import Session
+from farcopy.ftp.sockets import begin_connect, finish_connect, wait_for_either
+from farcopy.ftp.wire import encode_command
+
+SEGMENT_BYTES = 1200
+"""One TCP segment on any path, one TLS record; more new folders than fit are made ahead."""
+PORT_KEPT_S = 10.0
+"""Servers close a passive port nobody comes to (pyftpdlib: after 30 s)."""
+
+
+class StorRefused(Exception):  # no error of the run's: a signal to publish
+    """The server would not begin the transfer: it has nothing of the file. Still in step."""
+
+
+class Pipeline:
+    """Sends over one session, in passive mode, with as few waits as the protocol has."""
+
+    def __init__(self, session: Session, known: KnownFolders) -> None:
+        self._session = session
+        self._known = known
+        self._port = 0
+        self._port_at_s = 0.0
+
+    def send(self, hand: InHand, reader: SourceReader, behind: InHand | None) -> None:
+        """Get all bytes to the temporary name, proven by SIZE, and give `behind` its final name.
+
+        `behind` tells by `is_published` whether it has it. The fence let it pass before.
+        Raises: StorRefused, FileError, SessionError, RunError.
+        """
+        session = self._session
+        folders = self._make_ahead(missing_levels(self._known, hand.final.parent))
+        sock, is_connected = self._begin_connect()
+        flight = _Flight(session, self._known, hand, behind, folders)
+        try:
+            flight.launch()
+            if not is_connected:
+                self._finish_connect(sock)
+            self._transfer(flight, sock, reader)
+        except BaseException:
+            session.guard.close(sock)
+            raise
+        finally:
+            self._keep_port(flight.port_reply)
+        reader.check_unchanged()
+
+    def rename(self, hand: InHand) -> None:
+        """Ask for the final name alone; `is_published` tells. Raises: SessionError."""
+        flight = _Flight(self._session, self._known, None, hand, ())
+        flight.launch()
+        flight.read_head()
+
+    # -- the data connection
+
+    def _begin_connect(self) -> tuple[socket.socket, bool]:
+        session = self._session
+        port, self._port = self._port, 0
+        if not port or time.monotonic() - self._port_at_s > PORT_KEPT_S:
+            try:
+                return transfer.connect_passive(session), True
+            except DataConnectionFailed as error:
+                raise _data_lost(session) from error
+        peer = session.wire.connection.getpeername()[0]
+        try:
+            return begin_connect(peer, port, session.guard), False
+        except OSError as error:
+            raise _data_lost(session) from error
+
+    def _finish_connect(self, sock: socket.socket) -> None:
+        session = self._session
+        wait_s = session.budget.cut(session.settings.deadlines.connect_s)
+        try:
+            finish_connect(sock, wait_s, session.guard)
+        except OSError as error:
+            # The reply to STOR would come when the server has given up waiting.
+            raise _data_lost(session) from error
+
+    def _keep_port(self, reply: Reply | None) -> None:
+        if reply is not None and reply.code in (227, 229):
+            self._port, self._port_at_s = passive_port(reply), time.monotonic()
+
+    def _transfer(self, flight: "_Flight", sock: socket.socket, reader: SourceReader) -> None:
+        session, hand = self._session, flight.hand
+        assert hand is not None, "a transfer is of a file"
+        data: DataConnection | None = None
+        try:
+            sock = transfer.secure(session, sock)
+            session.has_had_data = True
+            stall_s = session.settings.deadlines.stall_s
+            data = DataConnection(sock, session.guard, stall_s, session.budget)
+            hand.phase = Phase.SENDING
+            for block in blocks_of(hand.upload, reader):
+                flight.push(data, block)
+                hand.upload.on_bytes(len(block))
+            hand.md5 = reader.md5
+            hand.phase = Phase.SENT
+            data.finish()
+        except FOREIGN as error:
+            session.guard.close(sock)
+            meant = flight.judge_broken(error)
+            raise meant from meant.__cause__  # the server's reply, if it said more
+        except FileError:
+            session.guard.close(sock)
+            flight.read_rest()
+            raise
+        except (StorRefused, FarcopyError):
+            session.guard.close(sock)
+            raise
+        except BaseException:
+            session.is_usable = False  # a caller's error: nobody read the last replies
+            raise
+        flight.read_end(data.close)
+
+    # -- folders
+
+    def _make_ahead(self, folders: Sequence[PurePosixPath]) -> Sequence[PurePosixPath]:
+        """Make now what one segment cannot hold. Returns the rest."""
+        room = SEGMENT_BYTES // 2  # the other half is for the names of the files
+        while folders and sum(len(encode_command(f"MKD {path}")) for path in folders) > room:
+            flight = _Flight(self._session, self._known, None, None, folders[:8])
+            flight.launch()
+            flight.read_head()
+            folders = folders[8:]
+        return folders
+
+
+class _Flight:
+    """The commands of one segment, and their replies as they are read, in order."""
+
+    def __init__(
+        self,
+        session: Session,
+        known: KnownFolders,
+        hand: InHand | None,
+        behind: InHand | None,
+        folders: Sequence[PurePosixPath],
+    ) -> None:
+        self._session = session
+        self._known = known
+        self.hand = hand
+        self._behind = behind
+        self._folders = folders
+        self._is_head_read = False
+        self.port_reply: Reply | None = None
+
+    def launch(self) -> None:
+        """Send all commands at once."""
+        lines = [f"MKD {folder}" for folder in self._folders]
+        if self._behind is not None:
+            lines += [f"RNFR {self._behind.temporary}", f"RNTO {self._behind.final}"]
+        if self.hand is not None:
+            passive = "PASV" if self._session.is_epsv_refused else "EPSV"
+            lines += [f"STOR {self.hand.temporary}", f"SIZE {self.hand.temporary}", passive]
+            self.hand.phase = Phase.BEGINNING
+        if self._behind is not None:
+            self._behind.phase = Phase.RENAMING
+        self._session.send(lines)
+
+    def push(self, data: DataConnection, block: bytes) -> None:
+        """Send a block; until the server said that it begins, look whether it says so.
+
+        Raises: StorRefused, SessionError, OSError.
+        """
+        rest = memoryview(block)
+        stall_s = self._session.settings.deadlines.stall_s
+        while rest and not self._is_head_read:
+            if self._session.wire.has_reply or wait_for_either(
+                self._session.wire.connection, data.socket, stall_s, self._session.guard
+            ):
+                self.read_head()
+            else:
+                rest = rest[data.send_some(rest) :]
+        if rest:
+            data.send(rest)
+
+    def read_head(self) -> None:
+        """The replies up to the first one to STOR. Raises: StorRefused, SessionError."""
+        if self._is_head_read:
+            return
+        for folder in self._folders:
+            reply = self._read("MKD")
+            if reply.is_wait or reply.is_more:
+                raise self._session.out_of_step(reply)
+            # "Exists" is 550, 521 or worse, and so is every other refusal. Taken for
+            # existing: if it is not, the renaming is refused, and publish looks closer.
+            self._known.add(folder)
+        if self._behind is not None:
+            self._read_renaming(self._behind)
+        if self.hand is not None:
+            reply = self._read("STOR")
+            if reply.code == 200:  # some servers send it ahead of the 150
+                reply = self._read("STOR")
+            if not reply.is_wait and reply.code < 400:
+                raise self._session.out_of_step(reply)
+            self._is_head_read = True
+            if not reply.is_wait:
+                self._read_size_and_port()
+                self.hand.phase = Phase.BEFORE
+                raise StorRefused(f"{reply.code}")
+        self._is_head_read = True
+
+    def _read_renaming(self, behind: InHand) -> None:
+        from_reply, to_reply = self._read("RNFR"), self._read("RNTO")
+        is_ready = from_reply.is_more
+        is_done = to_reply.code // 10 in (20, 25)
+        if from_reply.code < 300 or (is_done and not is_ready) or (
+            to_reply.code < 400 and not is_done
+        ):
+            raise self._session.out_of_step(to_reply)
+        behind.is_published = is_done
+        if not is_done:
+            behind.phase = Phase.SENT  # refused: it is known not to have happened
+
+    def read_end(self, close: Callable[[], None]) -> None:
+        """All bytes were sent: the server's confirmation, and how many it has.
+
+        Raises: StorRefused, FileError, SessionError, RunError.
+        """
+        assert self.hand is not None, "a transfer is of a file"
+        self.read_head()
+        session = self._session
+        reply = session.exchange(DATA, wait_s=session.settings.deadlines.final_reply_s)
+        close()
+        failure: FarcopyError | None = None
+        if reply.code not in (200, 226, 250):
+            self.hand.phase = Phase.SENDING  # it is known now: not all arrived
+            failure = session.refusal(reply, DATA)
+            if not session.is_usable:
+                raise failure
+        if failure is not None:
+            with contextlib.suppress(FarcopyError):  # some hang up after they said no
+                self._read_size_and_port()
+            raise failure
+        arrived = self._read_size_and_port()
+        size_bytes = self.hand.upload.size_bytes
+        if arrived != size_bytes:
+            self.hand.phase = Phase.SENDING
+            raise SizeMismatch(f"{arrived} of {size_bytes} bytes")
+
+    def read_rest(self) -> Reply | None:
+        """After a transfer that was broken off: every reply that is still to come.
+
+        Returns the one that ends the transfer, None if it never began.
+        """
+        try:
+            self.read_head()
+        except StorRefused:
+            return None
+        reply = self._session.exchange(
+            DATA, wait_s=self._session.settings.deadlines.final_reply_s
+        )
+        if reply.code == 421:
+            raise self._session.refusal(reply, DATA)
+        with contextlib.suppress(FarcopyError):  # some hang up after they said no
+            self._read_size_and_port()
+        return reply
+
+    def judge_broken(self, error: Exception) -> FarcopyError | StorRefused:
+        """What the failure of the data connection meant: the reply tells, not the socket."""
+        session = self._session
+        if session.guard.is_aborted:
+            session.is_usable = False
+            return Interrupted()
+        assert self.hand is not None, "a transfer is of a file"
+        try:
+            reply = self.read_rest()
+        except FarcopyError as lost:
+            return lost
+        if reply is None:
+            return StorRefused()
+        self.hand.phase = Phase.SENDING
+        said = session.refusal(reply, DATA) if reply.code >= 400 else None
+        if said is not None and not isinstance(said, FileError):
+            return said
+        refused = UploadRefused(f"{type(error).__name__}, then {reply.code}")
+        refused.__cause__ = error if said is None else said.__cause__
+        return refused
+
+    def _read_size_and_port(self) -> int | None:
+        size_reply = self._read("SIZE")
+        self.port_reply = self._read("EPSV")
+        if not (self.port_reply.code in (227, 229) or self.port_reply.code >= 400):
+            raise self._session.out_of_step(self.port_reply)
+        return self._session.size_in(size_reply)
+
+    def _read(self, verb: str) -> Reply:
+        reply = self._session.exchange(verb)
+        if reply.code == 421:
+            raise self._session.refusal(reply, verb)
+        return reply
+
+
+def _data_lost(session: Session) -> FarcopyError:
+    """Commands are on their way whose replies wait for the data: this session is over."""
+    session.is_usable = False
+    if not session.has_had_data:
+        return DataConnectionFailed("the passive port does not answer")
+    return ConnectionLost("the data connection failed")
