@@ -132,7 +132,8 @@ class Pipeline:
             data.finish()
         except FOREIGN as error:
             session.guard.close(sock)
-            raise flight.judge_broken(error) from error
+            meant = flight.judge_broken(error)
+            raise meant from meant.__cause__ or error  # the server's reply, if it said more
         except FileError:
             session.guard.close(sock)
             flight.read_rest()
