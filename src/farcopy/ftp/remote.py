@@ -82,7 +82,7 @@ class FtpRemote:
 
     def open(self) -> None:
         self.close()
-        session = log_in(self._settings, self._guard)
+        session = log_in(self._settings, self._guard, host=self._host)
         try:
             is_absolute = self._settings.path.startswith("/")
             home = "/" if is_absolute else session.login_directory
@@ -95,10 +95,15 @@ class FtpRemote:
 
     def prepare(self) -> None:
         session = self._usable()
-        if not session.is_directory(self._base):
-            ensure_folder(session, self._known, self._base, path_error=RemotePathMissing)
-        self._known.add(self._base)
-        ensure_folder(session, self._known, self._folder, path_error=RemoteReadOnly)
+        # Our folder first: if it can be made or is there, so is ftp_path, which is not asked for.
+        is_made = session.ask(f"MKD {self._folder}").is_positive
+        if is_made or session.is_directory(self._folder):
+            self._known.add(self._folder)
+        else:
+            if not session.is_directory(self._base):
+                ensure_folder(session, self._known, self._base, path_error=RemotePathMissing)
+            self._known.add(self._base)
+            ensure_folder(session, self._known, self._folder, path_error=RemoteReadOnly)
         if self._settings.is_passive and self._host.answers_in_order is None:
             self._host.answers_in_order = answers_in_order(session, self._folder)
 
@@ -274,7 +279,7 @@ class FtpRemote:
 
     def temporaries(self) -> Sequence[str]:
         session = self._usable()
-        if not session.is_directory(self._folder):
+        if not (self._known.has(self._folder) or session.is_directory(self._folder)):
             return ()
         return tuple(
             name for name in listing.names(session, self._folder) if parse_temporary(name)
