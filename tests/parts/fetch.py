@@ -1,6 +1,7 @@
 """Get the servers as Debian packages, unpacked in a cache folder, never installed.
 
-`python -m tests.parts.fetch` gets every part and prints one line for each.
+`python -m tests.parts.fetch` gets every part the tests want, one line for each;
+`python -m tests.parts.fetch lftp` one of them, or a peer of the measurements.
 A server that is installed already is used as it is. Tests only look (`why_missing`,
 `find_program`, `part_env`): no test run goes to the network by itself.
 """
@@ -12,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +53,10 @@ PARTS = {
             for name in ("postgres", "initdb", "createdb", "pg_isready")
         ),
     ),
+    "lftp": Part(("lftp",), ("usr/bin/lftp",)),
+    "rclone": Part(("rclone",), ("usr/bin/rclone",)),
 }
+PEERS = ("lftp", "rclone")  # what bench/ compares with; no test wants them
 
 
 class PartMissing(Exception):
@@ -238,10 +242,10 @@ def _check_libraries(part: str, root: Path) -> None:
                 raise PartMissing(f"{file.name} lacks the libraries {', '.join(lacking)}")
 
 
-def main() -> int:
-    """Fetch every part, one line each; only CI turns a missing part into a failure."""
+def main(parts: Sequence[str] = ()) -> int:
+    """Fetch these, one line each; only CI turns a missing part into a failure."""
     missing = 0
-    for part in PARTS:
+    for part in parts or [part for part in PARTS if part not in PEERS]:
         try:
             fetch(part)
         except (PartMissing, OSError) as error:
@@ -253,4 +257,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -34,10 +34,10 @@ from farcopy.planning.remote_path import remote_path, temporary_name
 from farcopy.planning.retry import ATTEMPTS, RETRY_SOON, decide_retry
 
 RECORD_FILES = 64
-RECORD_S = 0.5
+RECORD_S = 1.0
 LARGE_BYTES = 4 * 1024 * 1024
 """Outcomes are written in bulk, but none waits longer than this, nor behind a large file:
-what is not recorded when we are killed is sent again."""
+what is not recorded when we are killed is asked for again, file by file."""
 DISCARD_WITHIN_S = 5.0
 """A stop does not wait longer for the remote; what stays is swept by the next run."""
 LOST_FILES = 5

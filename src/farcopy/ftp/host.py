@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from farcopy.ftp.features import Features
+
 DISTRUSTED_FOR = timedelta(days=7)
 """A server that lost its step may be replaced or mended; then it is asked again."""
 
@@ -13,10 +15,12 @@ class HostProfile:
     """answers_in_order: several commands may be sent at once; None: not asked yet.
 
     lost_step: it was believed to, and was not up to it in this run.
+    features: what it said after the first login; None: not asked yet.
     """
 
     answers_in_order: bool | None = None
     lost_step: bool = False
+    features: Features | None = None
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, object], now: datetime) -> "HostProfile":

@@ -5,11 +5,13 @@ remote and probe.
 """
 
 import ssl
+from collections.abc import Sequence
 
-from farcopy.core.errors import LocalName, LoginRefused, TlsFailed
+from farcopy.core.errors import LocalName, LoginRefused, OutOfStep, ReplyTimeout, TlsFailed
 from farcopy.ftp import tls
 from farcopy.ftp.features import parse_features
-from farcopy.ftp.replies import FOREIGN, GREETING
+from farcopy.ftp.host import HostProfile
+from farcopy.ftp.replies import FOREIGN, GREETING, Reply
 from farcopy.ftp.session import Session
 from farcopy.ftp.settings import Budget, SessionSettings
 from farcopy.ftp.sockets import Guard, connect_first, keep_alive, resolve
@@ -20,25 +22,36 @@ class _OtherCurvesNeeded(Exception):
     """A signal within this module."""
 
 
-def log_in(settings: SessionSettings, guard: Guard, budget: Budget | None = None) -> Session:
+def log_in(
+    settings: SessionSettings,
+    guard: Guard,
+    budget: Budget | None = None,
+    host: HostProfile | None = None,
+) -> Session:
     """A session in binary mode. Raises: RunError, SessionError, Interrupted.
 
-    guard: lets another thread abort all of it, the session included.
+    guard: lets another thread abort all of it, the session included. host: what other
+    sessions learnt is not asked again, and what this one learns stands there.
     """
-    budget = budget or Budget()
+    budget, host = budget or Budget(), host or HostProfile()
     try:
         try:
-            return _log_in(settings, guard, budget, is_p256_only=True)
+            return _log_in(settings, guard, budget, host, is_p256_only=True)
         except _OtherCurvesNeeded:
             guard.close_all()
-            return _log_in(settings, guard, budget, is_p256_only=False)
+            return _log_in(settings, guard, budget, host, is_p256_only=False)
     except BaseException:
         guard.close_all()
         raise
 
 
 def _log_in(
-    settings: SessionSettings, guard: Guard, budget: Budget, *, is_p256_only: bool
+    settings: SessionSettings,
+    guard: Guard,
+    budget: Budget,
+    host: HostProfile,
+    *,
+    is_p256_only: bool,
 ) -> Session:
     guard.check()
     waits = settings.deadlines
@@ -52,7 +65,7 @@ def _log_in(
     if settings.tls != "off":
         _secure(session, may_retry=is_p256_only)
     _authenticate(session)
-    _settle_in(session)
+    _settle_in(session, host)
     return session
 
 
@@ -102,16 +115,43 @@ def _authenticate(session: Session) -> None:
         raise session.refusal(reply, command)
 
 
-def _settle_in(session: Session) -> None:
-    if session.is_tls:
-        # RFC 4217 §9: PBSZ 0, then PROT P. Data in clear text is no option.
-        for line in ("PBSZ 0", "PROT P"):
-            reply = session.exchange(line[:4], line)
-            if not reply.is_positive:
-                raise session.refusal(reply, line[:4])
+def _settle_in(session: Session, host: HostProfile) -> None:
+    # RFC 4217 §9: PBSZ 0, then PROT P. Data in clear text is no option.
+    lines = ["PBSZ 0", "PROT P"] if session.is_tls else []
+    if host.features is not None and host.answers_in_order:
+        session.features = host.features
+        lines += ["OPTS UTF8 ON"] if session.features.utf8 else []
+        _ask_at_once(session, host, [*lines, "TYPE I"])
+        return
+    for line in lines:
+        _judge(session, line, session.ask(line))
     reply = session.ask("FEAT")
     if reply.is_positive:
         session.features = parse_features(reply.text)
+    host.features = session.features
     if session.features.utf8:
-        session.ask("OPTS UTF8 ON")  # who follows RFC 2640 needs none, and may refuse it
-    session.command("TYPE I")
+        session.ask("OPTS UTF8 ON")
+    _judge(session, "TYPE I", session.ask("TYPE I"))
+
+
+def _ask_at_once(session: Session, host: HostProfile, lines: Sequence[str]) -> None:
+    """One round trip for all, of a host that is known to answer in order."""
+    try:
+        session.send(lines)
+        for line, reply in [(line, session.exchange(line[:4])) for line in lines]:
+            _judge(session, line, reply)
+    except OutOfStep:
+        host.note_lost_step()
+        raise
+    except ReplyTimeout:
+        host.note_silence()
+        raise
+
+
+def _judge(session: Session, line: str, reply: Reply) -> None:
+    # Who follows RFC 2640 needs no OPTS UTF8, and may refuse it.
+    if reply.code // 10 in (20, 25) or (line.startswith("OPTS") and reply.code != 421):
+        return
+    if reply.code < 400:
+        raise session.out_of_step(reply)
+    raise session.refusal(reply, line[:4])

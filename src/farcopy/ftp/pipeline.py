@@ -15,7 +15,9 @@ what was refused is done again by publish, one command at a time.
 import contextlib
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import PurePosixPath
 
 from farcopy.core.errors import (
@@ -132,7 +134,7 @@ class Pipeline:
         except FOREIGN as error:
             session.guard.close(sock)
             meant = flight.judge_broken(error)
-            raise meant from meant.__cause__  # the server's reply, if it said more
+            raise meant from meant.__cause__ or error  # the server's reply, if it said more
         except FileError:
             session.guard.close(sock)
             flight.read_rest()
@@ -174,17 +176,21 @@ class _Flight:
         self.hand = hand
         self._behind = behind
         self._folders = folders
-        self._is_head_read = False
+        # What reads the replies up to the first one to STOR, a reply each.
+        self._head: deque[Callable[[], None]] = deque()
         self.port_reply: Reply | None = None
 
     def launch(self) -> None:
         """Send all commands at once."""
         lines = [f"MKD {folder}" for folder in self._folders]
+        self._head.extend(partial(self._read_made, folder) for folder in self._folders)
         if self._behind is not None:
             lines += [f"RNFR {self._behind.temporary}", f"RNTO {self._behind.final}"]
+            self._head.append(partial(self._read_renaming, self._behind))
         if self.hand is not None:
             passive = "PASV" if self._session.is_epsv_refused else "EPSV"
             lines += [f"STOR {self.hand.temporary}", f"SIZE {self.hand.temporary}", passive]
+            self._head.append(partial(self._read_begin, self.hand))
             self.hand.phase = Phase.BEGINNING
         if self._behind is not None:
             self._behind.phase = Phase.RENAMING
@@ -197,11 +203,12 @@ class _Flight:
         """
         rest = memoryview(block)
         stall_s = self._session.settings.deadlines.stall_s
-        while rest and not self._is_head_read:
+        while rest and self._head:
+            # One reply, not all: the one to STOR comes a round trip after those before it.
             if self._session.wire.has_reply or wait_for_either(
                 self._session.wire.connection, data.socket, stall_s, self._session.guard
             ):
-                self.read_head()
+                self._head.popleft()()
             else:
                 rest = rest[data.send_some(rest) :]
         if rest:
@@ -209,29 +216,27 @@ class _Flight:
 
     def read_head(self) -> None:
         """The replies up to the first one to STOR. Raises: StorRefused, SessionError."""
-        if self._is_head_read:
-            return
-        for folder in self._folders:
-            reply = self._read("MKD")
-            if reply.is_wait or reply.is_more:
-                raise self._session.out_of_step(reply)
-            # "Exists" is 550, 521 or worse, and so is every other refusal. Taken for
-            # existing: if it is not, the renaming is refused, and publish looks closer.
-            self._known.add(folder)
-        if self._behind is not None:
-            self._read_renaming(self._behind)
-        if self.hand is not None:
+        while self._head:
+            self._head.popleft()()
+
+    def _read_made(self, folder: PurePosixPath) -> None:
+        reply = self._read("MKD")
+        if reply.is_wait or reply.is_more:
+            raise self._session.out_of_step(reply)
+        # "Exists" is 550, 521 or worse, and so is every other refusal. Taken for
+        # existing: if it is not, the renaming is refused, and publish looks closer.
+        self._known.add(folder)
+
+    def _read_begin(self, hand: InHand) -> None:
+        reply = self._read("STOR")
+        if reply.code == 200:  # some servers send it ahead of the 150
             reply = self._read("STOR")
-            if reply.code == 200:  # some servers send it ahead of the 150
-                reply = self._read("STOR")
-            if not reply.is_wait and reply.code < 400:
-                raise self._session.out_of_step(reply)
-            self._is_head_read = True
-            if not reply.is_wait:
-                self._read_size_and_port()
-                self.hand.phase = Phase.BEFORE
-                raise StorRefused(f"{reply.code}")
-        self._is_head_read = True
+        if not reply.is_wait and reply.code < 400:
+            raise self._session.out_of_step(reply)
+        if not reply.is_wait:
+            self._read_size_and_port()
+            hand.phase = Phase.BEFORE
+            raise StorRefused(f"{reply.code}")
 
     def _read_renaming(self, behind: InHand) -> None:
         from_reply, to_reply = self._read("RNFR"), self._read("RNTO")

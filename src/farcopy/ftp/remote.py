@@ -63,7 +63,7 @@ class FtpRemote:
 
     def open(self) -> None:
         self.close()
-        session = log_in(self._settings, self._guard)
+        session = log_in(self._settings, self._guard, host=self._host)
         try:
             is_absolute = self._settings.path.startswith("/")
             home = "/" if is_absolute else session.login_directory

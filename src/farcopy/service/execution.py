@@ -21,6 +21,7 @@ from farcopy.engine.control import RunControl, SessionGate
 from farcopy.engine.run import Run, RunRules
 from farcopy.engine.transfer import TransferWorker
 from farcopy.ftp.folders import KnownFolders
+from farcopy.ftp.host import HostProfile
 from farcopy.planning.verdict import run_message, run_state
 from farcopy.service import runs, wiring
 from farcopy.service.dispatch.threads import ThreadDispatcher
@@ -105,6 +106,7 @@ def _execute(
     clock = wiring.SystemClock()
     sources = wiring.sources_of(row.settings)
     folders = KnownFolders()
+    host = HostProfile()
 
     def prepare(remote: Remote) -> None:
         preflight.prepare(run_id, remote, ledger)
@@ -117,7 +119,7 @@ def _execute(
             run_id,
             ledger=ledger,
             sources={source.label: source for source in sources},
-            make_remote=lambda: wiring.make_remote(row, folders),
+            make_remote=lambda: wiring.make_remote(row, folders, host),
             gate=gate,
             control=control,
             log=progress,

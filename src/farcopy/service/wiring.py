@@ -13,6 +13,7 @@ from farcopy.core.config import SyncSettings
 from farcopy.core.ports import Remote, Source, Stop
 from farcopy.engine.reading import ReadingSession
 from farcopy.ftp.folders import KnownFolders
+from farcopy.ftp.host import HostProfile
 from farcopy.ftp.remote import FtpRemote
 from farcopy.ftp.settings import Deadlines, SessionSettings
 from farcopy.planning.tripwire import Tripwire
@@ -67,8 +68,11 @@ def session_settings(configuration: StoredConfiguration) -> SessionSettings:
     )
 
 
-def make_remote(configuration: StoredConfiguration, folders: KnownFolders) -> Remote:
-    return FtpRemote(session_settings(configuration), configuration.home_id, folders)
+def make_remote(
+    configuration: StoredConfiguration, folders: KnownFolders, host: HostProfile | None = None
+) -> Remote:
+    """folders, host: what one session learns, all of the run's know."""
+    return FtpRemote(session_settings(configuration), configuration.home_id, folders, host)
 
 
 @contextlib.contextmanager
