@@ -38,12 +38,15 @@ class Mutant:
 LOSE_226 = with_fault(Fault("226", 2, do.Lose()))
 TRUNCATE = with_fault(Fault("DATA", 1, do.AtByte("truncate", 75_000)))
 RNTO_LOST = with_fault(Fault("RNTO", 3, do.Close()))
-FULL_AT_RNTO = with_fault(Fault("RNTO", 2, do.Answer(b"452 Full.\r\n")))
+FULL_AT_THE_END = with_fault(Fault("226", 2, do.Replace(b"552 Quota exceeded.\r\n")))
 
 MUTANTS = (
     Mutant(
         "size-is-not-looked-at",
-        (("ftp/publish.py", "        if arrived != upload.size_bytes:", "        if False:"),),
+        (
+            ("ftp/publish.py", "        if arrived != upload.size_bytes:", "        if False:"),
+            ("ftp/pipeline.py", "        if arrived != size_bytes:", "        if False:"),
+        ),
         TRUNCATE,
     ),
     Mutant(
@@ -55,19 +58,21 @@ MUTANTS = (
         "recorded-before-it-is-published",
         (
             (
-                "ftp/remote.py",
-                "            self._publisher_of(session).send(hand, reader)\n"
-                "            self._publisher_of(session).publish(hand)\n",
-                "            self._publisher_of(session).send(hand, reader)\n"
-                "            self.__dict__.setdefault('late', []).append(hand)\n",
+                "ftp/storing.py",
+                "            self._behind = hand\n            if not self._pipelines:\n"
+                "                yield from self._publish_behind()\n            return\n",
+                "            self._behind = hand\n            yield self._told(hand)\n"
+                "            return\n",
             ),
             (
-                "ftp/remote.py",
-                "    def close(self) -> None:\n        if self._session is not None:\n",
-                "    def close(self) -> None:\n        if self._session is not None:\n"
-                "            for hand in self.__dict__.pop('late', []):\n"
-                "                with contextlib.suppress(FarcopyError):\n"
-                "                    self._publisher_of(self._session).publish(hand)\n",
+                "ftp/storing.py",
+                "        if hand.is_published:\n            yield self._told(hand)\n",
+                "        if hand.is_published:\n",
+            ),
+            (
+                "ftp/storing.py",
+                "        else:\n            yield self._told(hand)\n",
+                "",
             ),
         ),
         RNTO_LOST,
@@ -82,8 +87,8 @@ MUTANTS = (
         (
             (
                 "ftp/remote.py",
-                "temporary = self._path_of(upload.temporary_name)",
-                "temporary = self._final(upload.final_path)",
+                "return self._path_of(upload.temporary_name), self._final(upload.final_path)",
+                "return self._final(upload.final_path), self._final(upload.final_path)",
             ),
         ),
         LOSE_226,
@@ -103,14 +108,14 @@ MUTANTS = (
         "a-lost-226-is-success",
         (
             (
-                "ftp/remote.py",
-                "        except SessionError as error:\n"
-                "            if hand.phase is not Phase.SENDING:\n",
-                "        except SessionError as error:\n"
-                "            if hand.phase >= Phase.SENT:\n"
-                "                return StoreResult(upload.replica_id,\n"
-                "                                   bytes_sent=upload.size_bytes, md5=hand.md5)\n"
-                "            if hand.phase is not Phase.SENDING:\n",
+                "ftp/storing.py",
+                "            self._lose(session, hand, reader, error)\n            raise\n",
+                "            was_sent = hand.phase >= Phase.SENT\n"
+                "            self._lose(session, hand, reader, error)\n"
+                "            if not was_sent:\n                raise\n"
+                "            if behind is not None:\n"
+                "                yield self._told(behind)\n"
+                "            yield self._told(hand)\n            return\n",
             ),
         ),
         LOSE_226,
@@ -124,7 +129,7 @@ MUTANTS = (
                 "                            FileState.STORED,\n",
             ),
         ),
-        FULL_AT_RNTO,
+        FULL_AT_THE_END,
     ),
     Mutant(
         "what-nobody-explains-is-swept",
@@ -167,17 +172,18 @@ MUTANTS = (
     Mutant(
         "temporaries-are-never-swept",
         (("engine/preflight.py", "remote.discard_temporary(name)", "pass"),),
-        crash_at("sendto", -4),
+        crash_at("sendto", -3, -4, -5),
     ),
     Mutant(
         "the-password-is-logged",
         (
             (
                 "ftp/remote.py",
-                "        session = log_in(self._settings, self._guard)\n",
-                "        session = log_in(self._settings, self._guard)\n"
+                "        self.close()\n        session = log_in(",
+                "        self.close()\n"
                 "        __import__('logging').getLogger('farcopy.sync').info("
-                "self._settings.password)\n",
+                "self._settings.password)\n"
+                "        session = log_in(",
             ),
         ),
         crash_at("sendto", 2),

@@ -3,6 +3,7 @@
 source_tree: another farcopy than ours, a mutant; None is the tree as it is.
 """
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def _recovered(here: Board, first_session: int) -> list[Violation]:
 def fence_race(tree: Path | None) -> list[Violation]:
     """A worker wakes late: another has the file by now, and has published a newer version.
 
-    Late is between RNFR and RNTO: until then a look at the source would tell as well.
+    The source is as the late one knew it: no look at it tells, only the fence.
     """
     name = f"hospital/{CANARY}/a"
     newer = (MARK + b"newer") * 100
@@ -56,18 +57,16 @@ def fence_race(tree: Path | None) -> list[Violation]:
         play = here.play
         play.checker.scene.history.note(name, older)
         (play.sources["hospital"] / CANARY / "a").write_bytes(older)
-        here.proxy.set_fault(Fault("RNFR", 1, do.Delay(1.5)))
+        here.proxy.set_fault(Fault("STOR", 1, do.Delay(1.5)))
         child = play.zygote.start("sync", "--json")
-        wait_until(lambda: here.proxy.has_struck, what="the first RNFR")
+        wait_until(lambda: here.proxy.has_struck, what="the first STOR")
         play.checker.scene.history.note(name, newer)
-        (play.sources["hospital"] / CANARY / "a").write_bytes(newer)
         (play.place.root / name).write_bytes(newer)
-        md5, size = play.checker.source_versions()[name]
         rows(
             play.home,
             "UPDATE replicas SET state = 'stored', md5 = ?, size_bytes = ?, claim = claim + 1000"
             " WHERE source_file_id = (SELECT id FROM source_files WHERE name = 'a')",
-            md5, size,
+            hashlib.md5(newer, usedforsecurity=False).hexdigest(), len(newer),
         )
         child.wait()
         return play.checker.at_any_moment()
