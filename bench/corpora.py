@@ -15,7 +15,7 @@ CHUNK_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Corpus:
-    """a_directory: files in each; 0: all in one, "orthanc": ab/cd/uuid."""
+    """a_directory: files in each; 0: all in one, "orthanc": ab/cd/uuid, "few": a/b/uuid."""
 
     what: str
     files: int
@@ -29,6 +29,7 @@ class Corpus:
 
 CORPORA = {
     "S200": Corpus("200 files of 32 KiB in one directory", 200, 32 * 1024, 0),
+    "D200": Corpus("200 files of 32 KiB in 138 directories", 200, 32 * 1024, "few"),
     "O200": Corpus("200 files of 32 KiB, one a directory", 200, 32 * 1024, "orthanc"),
     "M2000": Corpus("2,000 files of 32 KiB, 8 a directory", 2000, 32 * 1024, 8),
     "L": Corpus("400 files of 512 KiB, 8 a directory", 400, 512 * 1024, 8),
@@ -55,6 +56,8 @@ def fill(root: Path, seed: str, files: int, file_bytes: int, a_directory: int | 
         folder = root
         if a_directory == "orthanc":
             folder = root / name[:2] / name[2:4]
+        elif a_directory == "few":
+            folder = root / name[0] / name[1]
         elif a_directory:
             folder = root / f"study-{number // int(a_directory):04}"
         folder.mkdir(parents=True, exist_ok=True)
