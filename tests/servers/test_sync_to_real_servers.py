@@ -159,6 +159,26 @@ def test_after_the_first_run_only_changed_and_new_files_are_sent(site: Site) -> 
     assert site.sync()["message"] == "No new files to sync"
 
 
+def test_a_second_run_does_not_find_out_again_what_the_host_can_do(
+    tmp_path: Path, real_ftp_server: FtpPlace
+) -> None:
+    site = make_site(tmp_path, real_ftp_server)
+    with relay(site.place) as between:
+        configure(
+            site.home, between, site.place.ftp_path,
+            orthanc_storage_path=site.orthanc, ftp_connections=1,
+        )
+        assert site.sync()["exit"] == 0
+        assert between.commands.count("NOOP") == 1  # the probe: LIST and NOOP at once
+        between.commands.clear()
+        write_tree(site.orthanc, {"new": b"new"})
+
+        assert site.sync()["exit"] == 0
+
+    assert "NOOP" not in between.commands
+    assert between.commands.count("STOR") == 1
+
+
 # --- what goes wrong at the server ---
 
 

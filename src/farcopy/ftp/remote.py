@@ -65,7 +65,7 @@ class FtpRemote:
         self._folder_name = f"farcopy-tmp-{home_id}"
         self._known = known_folders or KnownFolders()
         self._host = host or HostProfile()
-        self._hash = ServerHash(may_ask=settings.asks_hashes)
+        self._hash = ServerHash(self._host, may_ask=settings.asks_hashes)
         self._guard = Guard()
         self._session: Session | None = None
         self._publisher: Publisher | None = None
@@ -90,6 +90,7 @@ class FtpRemote:
         except BaseException:
             session.close()
             raise
+        session.is_epsv_refused = self._host.refuses_epsv and session.has_pasv
         self._session = session
         self._publisher = self._pipeline = None
 
@@ -100,7 +101,7 @@ class FtpRemote:
         self._known.add(self._base)
         ensure_folder(session, self._known, self._folder, path_error=RemoteReadOnly)
         if self._settings.is_passive and self._host.answers_in_order is None:
-            self._host.answers_in_order = answers_in_order(session, self._folder)
+            self._host.note_order(is_in_order=answers_in_order(session, self._folder))
 
     def store(self, uploads: Iterable[Upload]) -> Iterator[StoreResult]:
         self._behind = None
@@ -196,7 +197,7 @@ class FtpRemote:
 
     def _rename(self, session: Session, hand: InHand) -> None:
         publisher = self._publisher_of(session)
-        if self._pipelines and not publisher.refuses_to_replace:
+        if self._pipelines and not self._host.refuses_to_replace:
             hand.check_may_publish()
             self._pipeline_of(session).rename(hand)
         if not hand.is_published:
@@ -222,6 +223,8 @@ class FtpRemote:
 
     def _told(self, hand: InHand) -> StoreResult:
         """It is published, and no longer in hand."""
+        if self._session is not None and self._session.is_epsv_refused:
+            self._host.note_epsv_refused()  # not before PASV has carried a file
         self._hands.pop(hand.upload.temporary_name, None)
         return StoreResult(
             hand.upload.replica_id, hand.upload.size_bytes, hand.md5, is_verified=hand.is_verified
@@ -350,7 +353,7 @@ class FtpRemote:
 
     def _publisher_of(self, session: Session) -> Publisher:
         if self._publisher is None:
-            self._publisher = Publisher(session, self._known, self._hash)
+            self._publisher = Publisher(session, self._known, self._hash, self._host)
         return self._publisher
 
     def _pipeline_of(self, session: Session) -> Pipeline:

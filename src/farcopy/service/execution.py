@@ -1,11 +1,13 @@
 """Carry out one run from its row to its verdict. Called under the engine lease only."""
 
+import contextlib
 import logging
 from collections.abc import Callable
 
 from django.db import connection
 
 from farcopy.core.errors import (
+    DataConnectionFailed,
     FarcopyError,
     FtpNotConfigured,
     Interrupted,
@@ -21,6 +23,7 @@ from farcopy.engine.control import RunControl, SessionGate
 from farcopy.engine.run import Run, RunRules
 from farcopy.engine.transfer import TransferWorker
 from farcopy.ftp.folders import KnownFolders
+from farcopy.ftp.host import HostProfile
 from farcopy.planning.verdict import run_message, run_state
 from farcopy.service import runs, wiring
 from farcopy.service.dispatch.threads import ThreadDispatcher
@@ -30,6 +33,7 @@ from farcopy.settings.environment import Environment
 from farcopy.store import configuration as stored
 from farcopy.store import history
 from farcopy.store.configuration import StoredConfiguration
+from farcopy.store.models import Destination
 from farcopy.store.patience import Patience, patient_ledger
 
 _log = logging.getLogger("farcopy.sync")
@@ -64,11 +68,12 @@ def carry_out(
     _log.info("run.started", extra={"run": run_id, "sync_type": sync_type.value})
     started_s = clock.monotonic_s()
     control = RunControl(cancel)
+    host = wiring.host_profile(destination)
     try:
         patience.persist(lambda: on_start(run_id))
         with RunProgress(run_id, cancel, patience) as progress:
             ledger = patient_ledger(destination.pk, patience)
-            _execute(run_id, sync_type, row, ledger, environment, cancel, control, progress)
+            _execute(run_id, sync_type, row, ledger, environment, cancel, control, progress, host)
     except FarcopyError as error:
         control.fail(error)
     except Exception:  # noqa: BLE001
@@ -77,6 +82,7 @@ def carry_out(
         control.fail(FarcopyError())
     finally:
         took_s = clock.monotonic_s() - started_s
+        _keep_profile(host, destination, control, patience)
         try:
             patience.persist(lambda: _finish(run_id, control, cancel, took_s))
         except LedgerTrouble as error:
@@ -101,6 +107,7 @@ def _execute(
     stop: StopSignal,
     control: RunControl,
     progress: RunProgress,
+    host: HostProfile,
 ) -> None:
     clock = wiring.SystemClock()
     sources = wiring.sources_of(row.settings)
@@ -117,7 +124,7 @@ def _execute(
             run_id,
             ledger=ledger,
             sources={source.label: source for source in sources},
-            make_remote=lambda: wiring.make_remote(row, folders),
+            make_remote=lambda: wiring.make_remote(row, folders, host),
             gate=gate,
             control=control,
             log=progress,
@@ -155,6 +162,15 @@ class _ThreadWorker(TransferWorker):
     def close(self) -> None:
         super().close()
         connection.close()
+
+
+def _keep_profile(
+    host: HostProfile, destination: Destination, control: RunControl, patience: Patience
+) -> None:
+    # What we believed of the host may be why: then the next run asks everything anew.
+    learnt = None if isinstance(control.failure, DataConnectionFailed) else host
+    with contextlib.suppress(LedgerTrouble):  # the run's end will tell of it
+        patience.persist(lambda: wiring.keep_profile(learnt, destination))
 
 
 def _finish(run_id: int, control: RunControl, cancel: StopSignal, duration_s: float) -> None:

@@ -144,3 +144,8 @@ def note_tls(settings: SyncSettings) -> None:
     destination = destination_for(settings)
     if not destination.has_tls:
         Destination.objects.filter(pk=destination.pk).update(has_tls=True)
+
+
+def note_profile(destination: Destination, profile: dict[str, object]) -> None:
+    """What a run learnt of the host: ftp/host.py says what stands in it."""
+    Destination.objects.filter(pk=destination.pk).update(profile=profile)
