@@ -52,7 +52,7 @@ def test_a_run_that_only_believes_a_distrust_does_not_prolong_it(name: str) -> N
     stored = after(DISTRUSTS[name])
     at = NOW + timedelta(days=6)
     again = HostProfile.from_stored(stored, at)
-    again.note_connections(2, refused_beyond=None)
+    again.note_connections(0, refused_beyond=None)
     if again.refuses_epsv:
         again.note_epsv_refused()  # each session comes with it
     assert again.to_store(stored, at) == stored
@@ -61,7 +61,7 @@ def test_a_run_that_only_believes_a_distrust_does_not_prolong_it(name: str) -> N
 @each_distrust
 def test_a_clock_set_back_does_not_keep_a_distrust_for_ever(name: str) -> None:
     stored = after(DISTRUSTS[name], at=NOW + timedelta(days=3650))
-    assert HostProfile.from_stored(stored, NOW) == HostProfile()
+    assert getattr(HostProfile.from_stored(stored, NOW), name) == getattr(HostProfile(), name)
 
 
 def test_a_host_that_lost_step_is_asked_again_after_seven_days() -> None:
@@ -84,6 +84,14 @@ def test_one_refused_hash_among_answers_is_no_distrust() -> None:
     assert host.to_store({}, NOW) == {}
 
 
+def test_how_many_connections_were_let_in_is_kept_until_one_is_refused() -> None:
+    eight = after(lambda host: host.note_connections(8, refused_beyond=None), learn_nothing)
+    assert HostProfile.from_stored(eight, LATER).most_connections == 8
+    fewer = HostProfile.from_stored(eight, NOW)
+    fewer.note_connections(8, refused_beyond=5)
+    assert HostProfile.from_stored(fewer.to_store(eight, NOW), NOW).most_connections == 5
+
+
 def test_a_host_that_lets_more_in_than_believed_has_no_limit_any_more() -> None:
     stored = after(
         DISTRUSTS["connection_limit"], lambda host: host.note_connections(4, refused_beyond=None)
@@ -94,7 +102,8 @@ def test_a_host_that_lets_more_in_than_believed_has_no_limit_any_more() -> None:
 @pytest.mark.parametrize(
     "stored",
     [{}, {"refuses_epsv_at": 7}, {"refuses_epsv_at": "soon"}, {"answers_in_order": "yes"},
-     {"refuses_epsv_at": "2026-11-22T12:00:00"}, {"connection_limit": 3}, [], None,
+     {"most_connections": True}, {"refuses_epsv_at": "2026-11-22T12:00:00"},
+     {"connection_limit": 3}, [], None,
      {"connection_limit": "many", "connection_limit_at": NOW.isoformat()}],
 )  # fmt: skip
 def test_anything_else_that_is_stored_is_a_host_nobody_knows(stored: dict[str, object]) -> None:

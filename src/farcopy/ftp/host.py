@@ -20,6 +20,7 @@ class HostProfile:
     refuses_epsv: PASV works, and EPSV did not. refuses_to_replace: to rename over an
     existing file. refuses_hashes: it offers MD5s and would not tell one.
     connection_limit: sessions it had let in when it refused one more; None: it never did.
+    most_connections: sessions it let in at once, in the last run that had a use for them.
     """
 
     answers_in_order: bool | None = None
@@ -27,6 +28,7 @@ class HostProfile:
     refuses_to_replace: bool = False
     refuses_hashes: bool = False
     connection_limit: int | None = None
+    most_connections: int = 0
     has_told_hashes: bool = False
     _learnt: set[str] = field(default_factory=set)
 
@@ -35,10 +37,12 @@ class HostProfile:
         """stored: what `to_store` gave; anything else is a host nobody knows."""
         fresh = _fresh(stored, now)
         limit = fresh.get("connection_limit")
+        most = fresh.get("most_connections")
         in_order = fresh.get("answers_in_order") is True
         return cls(
             answers_in_order=False if "answers_out_of_order_at" in fresh else in_order or None,
             connection_limit=limit if type(limit) is int and limit > 0 else None,
+            most_connections=most if type(most) is int and most > 0 else 0,
             refuses_epsv="refuses_epsv_at" in fresh,
             refuses_to_replace="refuses_to_replace_at" in fresh,
             refuses_hashes="refuses_hashes_at" in fresh,
@@ -53,6 +57,8 @@ class HostProfile:
             kept.pop("answers_in_order", None)  # or nobody would ask again
         elif self.answers_in_order:
             kept["answers_in_order"] = True
+        if self.most_connections:
+            kept["most_connections"] = self.most_connections
         if self.connection_limit is None:
             kept = {name: kept[name] for name in kept if not name.startswith("connection_limit")}
         elif "connection_limit" in self._learnt:
@@ -91,9 +97,11 @@ class HostProfile:
     def note_connections(self, most: int, refused_beyond: int | None) -> None:
         """most: sessions open at once in this run; refused_beyond: then one more was refused."""
         if refused_beyond is not None:
-            self.connection_limit = refused_beyond
+            self.connection_limit = self.most_connections = refused_beyond
             self._learnt.add("connection_limit")
-        elif self.connection_limit is not None and most > self.connection_limit:
+            return
+        self.most_connections = max(self.most_connections, most)
+        if self.connection_limit is not None and most > self.connection_limit:
             self.connection_limit = None
 
 

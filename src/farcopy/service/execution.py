@@ -19,11 +19,12 @@ from farcopy.core.model import RunSummary
 from farcopy.core.ports import Ledger, Remote
 from farcopy.core.states import RunEnd, SyncType
 from farcopy.engine import preflight
-from farcopy.engine.control import RunControl, SessionGate
+from farcopy.engine.control import Pace, RunControl, SessionGate
 from farcopy.engine.run import Run, RunRules
 from farcopy.engine.transfer import TransferWorker
 from farcopy.ftp.folders import KnownFolders
 from farcopy.ftp.host import HostProfile
+from farcopy.planning.tuning import ConnectionTuning
 from farcopy.planning.verdict import run_message, run_state
 from farcopy.service import runs, wiring
 from farcopy.service.dispatch.threads import ThreadDispatcher
@@ -118,6 +119,10 @@ def _execute(
         wiring.note_what_was_learnt(remote, row)
 
     gate = SessionGate(prepare)
+    pace = Pace()
+    tuning = ConnectionTuning(
+        row.settings.ftp_connections, host.connection_limit, host.most_connections
+    )
 
     def make_worker() -> TransferWorker:
         return _ThreadWorker(
@@ -129,6 +134,7 @@ def _execute(
             control=control,
             log=progress,
             clock=clock,
+            pace=pace,
             retry_scale=environment.retry_scale,
             on_failure=lambda entry, code: _log.warning(
                 "upload.failed", extra={"run": run_id, "entry": entry, "code": code}
@@ -142,18 +148,24 @@ def _execute(
             _log.error("worker.crashed", exc_info=error, extra={"run": run_id})
         control.fail(error if isinstance(error, FarcopyError) else FarcopyError())
 
-    Run(
+    run = Run(
         run_id,
         rules=RunRules(sync_type is SyncType.MANUAL, wiring.settle_s(), wiring.tripwire()),
         sources=sources,
         ledger=ledger,
-        dispatcher=ThreadDispatcher(row.settings.ftp_connections, stop, on_crash),
+        dispatcher=ThreadDispatcher(
+            tuning, lambda: pace.seen(gate.open_sessions), stop, on_crash
+        ),
         make_worker=make_worker,
         connections=row.settings.ftp_connections,
         control=control,
         log=progress,
         clock=clock,
-    ).execute()
+    )
+    try:
+        run.execute()
+    finally:
+        host.note_connections(tuning.most_seen, tuning.refused_beyond)
 
 
 class _ThreadWorker(TransferWorker):
