@@ -30,6 +30,7 @@ from farcopy.core.model import ClaimedFile, Outcome, StoreResult, Upload
 from farcopy.core.ports import Clock, Ledger, Remote, RunLog, Source
 from farcopy.core.states import FileState
 from farcopy.engine.control import Pace, RunControl, SessionGate
+from farcopy.engine.throttle import Throttle, ThrottledReader
 from farcopy.planning.remote_path import remote_path, temporary_name
 from farcopy.planning.retry import ATTEMPTS, RETRY_SOON, decide_retry
 
@@ -60,7 +61,8 @@ class TransferWorker:
     """The Worker port over one Remote.
 
     make_remote: a new, closed session. retry_scale: factor on all waits. pace: told what
-    passes. on_failure: told of each failed file's replica id and error code.
+    passes. throttle: of all workers together. on_failure: told of each failed file's
+    replica id and error code.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class TransferWorker:
         log: RunLog,
         clock: Clock,
         pace: Pace | None = None,
+        throttle: Throttle | None = None,
         retry_scale: float = 1.0,
         on_failure: Callable[[int, str], None] = lambda _id, _code: None,
     ) -> None:
@@ -88,6 +91,7 @@ class TransferWorker:
         self._log = log
         self._clock = clock
         self._pace = pace or Pace()
+        self._throttle = throttle or Throttle(clock.monotonic_s)
         self._retry_scale = retry_scale
         self._on_failure = on_failure
         self._is_open = False
@@ -182,7 +186,7 @@ class TransferWorker:
             size_bytes=file.size_bytes,
             temporary_name=temporary_name(claimed.replica_id, claimed.claim),
             final_path=remote_path(file.root, file.relative_path),
-            open_source=lambda: source.open(file),
+            open_source=lambda: ThrottledReader(source.open(file), self._throttle),
             may_publish=lambda md5: self._ledger.intend(claimed.replica_id, claimed.claim, md5),
             withdraw=lambda: self._ledger.withdraw(claimed.replica_id, claimed.claim),
             on_bytes=self._on_bytes,

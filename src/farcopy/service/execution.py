@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from django.db import connection
 
@@ -21,6 +22,7 @@ from farcopy.core.states import RunEnd, SyncType
 from farcopy.engine import preflight
 from farcopy.engine.control import Pace, RunControl, SessionGate
 from farcopy.engine.run import Run, RunRules
+from farcopy.engine.throttle import Throttle
 from farcopy.engine.transfer import TransferWorker
 from farcopy.ftp.folders import KnownFolders
 from farcopy.ftp.host import HostProfile
@@ -70,11 +72,17 @@ def carry_out(
     started_s = clock.monotonic_s()
     control = RunControl(cancel)
     host = wiring.host_profile(destination)
+    throttle = Throttle(
+        clock.monotonic_s, cancel.is_hard, 1024 * row.settings.ftp_limit_kib_s
+    )
     try:
         patience.persist(lambda: on_start(run_id))
-        with RunProgress(run_id, cancel, patience) as progress:
+        with RunProgress(run_id, cancel, patience, throttle) as progress:
             ledger = patient_ledger(destination.pk, patience)
-            _execute(run_id, sync_type, row, ledger, environment, cancel, control, progress, host)
+            outfit = _Outfit(
+                row, environment, ledger, cancel, control, progress, host, throttle
+            )
+            _execute(run_id, sync_type, outfit)
     except FarcopyError as error:
         control.fail(error)
     except Exception:  # noqa: BLE001
@@ -99,18 +107,23 @@ def _check(row: StoredConfiguration) -> None:
         raise SourcesNotConfigured
 
 
-def _execute(
-    run_id: int,
-    sync_type: SyncType,
-    row: StoredConfiguration,
-    ledger: Ledger,
-    environment: Environment,
-    stop: StopSignal,
-    control: RunControl,
-    progress: RunProgress,
-    host: HostProfile,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Outfit:
+    """What one run works with."""
+
+    row: StoredConfiguration
+    environment: Environment
+    ledger: Ledger
+    stop: StopSignal
+    control: RunControl
+    progress: RunProgress
+    host: HostProfile
+    throttle: Throttle
+
+
+def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> None:
     clock = wiring.SystemClock()
+    row, ledger, control, host = outfit.row, outfit.ledger, outfit.control, outfit.host
     sources = wiring.sources_of(row.settings)
     folders = KnownFolders()
 
@@ -132,10 +145,11 @@ def _execute(
             make_remote=lambda: wiring.make_remote(row, folders, host),
             gate=gate,
             control=control,
-            log=progress,
+            log=outfit.progress,
             clock=clock,
             pace=pace,
-            retry_scale=environment.retry_scale,
+            throttle=outfit.throttle,
+            retry_scale=outfit.environment.retry_scale,
             on_failure=lambda entry, code: _log.warning(
                 "upload.failed", extra={"run": run_id, "entry": entry, "code": code}
             ),
@@ -154,12 +168,12 @@ def _execute(
         sources=sources,
         ledger=ledger,
         dispatcher=ThreadDispatcher(
-            tuning, lambda: pace.seen(gate.open_sessions), stop, on_crash
+            tuning, lambda: pace.seen(gate.open_sessions), outfit.stop, on_crash
         ),
         make_worker=make_worker,
         connections=row.settings.ftp_connections,
         control=control,
-        log=progress,
+        log=outfit.progress,
         clock=clock,
     )
     try:

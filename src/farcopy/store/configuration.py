@@ -37,6 +37,11 @@ def load() -> StoredConfiguration:
     return _from_row(_row())
 
 
+def limit_bytes_per_s() -> int:
+    """The bandwidth limit as it is now, for the run that is on; 0: none."""
+    return 1024 * _row().ftp_limit_kib_s
+
+
 def change(changes: Mapping[str, object]) -> StoredConfiguration:
     """Validate and store changes; all or nothing.
 
