@@ -68,8 +68,8 @@ class ConnectionTuning:
             self._note_timeout(now_s)
         if self._quiet_until_s is None and self._is_careful:
             self._quiet_until_s = now_s + self._quiet_s  # a limit is known: not at once
-        if seen.sessions < self.wanted:
-            self._mark = None  # not all in use: nothing is known of so many
+        if seen.sessions != self.wanted:
+            self._mark = None  # some come or go: nothing is known of so many
             return
         if self._mark is None:
             self._mark = (now_s, seen)
