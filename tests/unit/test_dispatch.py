@@ -176,20 +176,25 @@ def test_as_many_workers_as_the_tuning_wants_work_at_once_and_more_when_it_wants
 def test_workers_too_many_end_after_their_batch_and_the_rest_is_done() -> None:
     tuning = FixedTuning(4, at_most=4)
     all_in = threading.Barrier(5, timeout=10)
+    go_on = threading.Event()
     workers: list[CountingWorker] = []
 
+    def during(batch: int) -> None:
+        if batch < 4:  # the first four, at once; what comes later passes
+            all_in.wait()
+            go_on.wait(10)
+
     def make() -> CountingWorker:
-        # Four at once, of the first four batches; what comes later passes.
-        worker = CountingWorker(lambda batch: all_in.wait() and None if batch < 4 else None)
-        workers.append(worker)
-        return worker
+        workers.append(CountingWorker(during))
+        return workers[-1]
 
     work, crashes = dispatcher(4, tuning=tuning)
     work.start(make)
     for batch in range(8):
         work.submit(batch)
-    tuning.wanted = 1
     all_in.wait()
+    tuning.wanted = 1
+    go_on.set()
     work.drain()
     work.stop()
     assert sorted(b for w in workers for b in w.done) == list(range(8))

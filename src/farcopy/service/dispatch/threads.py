@@ -109,9 +109,9 @@ class ThreadDispatcher:
         thread = threading.Thread(
             target=self._work, name=f"farcopy-transfer-{len(self._threads) + 1}", daemon=True
         )
+        thread.start()  # it waits for our lock
         self._threads.append(thread)
         self._living.add(thread)
-        thread.start()
 
     def _work(self) -> None:
         worker: Worker | None = None
@@ -168,7 +168,8 @@ class ThreadDispatcher:
     def _give_back(self, batch_id: int) -> None:
         """The server takes no more connections: this thread was one too many."""
         with self._changed:
-            self._batches.appendleft(batch_id)
+            if not self._is_aborted:
+                self._batches.appendleft(batch_id)
             self._living.discard(threading.current_thread())
             self._tuning.refused(time.monotonic(), len(self._living))
             self._changed.notify_all()
