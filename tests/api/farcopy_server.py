@@ -168,7 +168,7 @@ FRESH_SETTINGS: dict[str, object] = {
     "orthanc_storage_path": None, "hospital_data_path": None, "ftp_host": None,
     "ftp_username": None, "ftp_password": None, "ftp_port": 21, "ftp_path": "/",
     "ftp_passive": True, "ftp_tls": "auto", "ftp_tls_ca": None, "ftp_tls_fingerprint": None,
-    "ftp_connections": 8, "sync_enabled": False, "sync_interval": 120,
+    "ftp_connections": 8, "ftp_limit_kib_s": 0, "sync_enabled": False, "sync_interval": 120,
     "monitoring_enabled": False, "monitoring_interval": 30,
 }
 

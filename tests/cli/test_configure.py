@@ -23,6 +23,7 @@ ALL: dict[str, object] = {
     "ftp_tls_ca": "/etc/ca.pem",
     "ftp_tls_fingerprint": "AB:" * 31 + "AB",
     "ftp_connections": 32,
+    "ftp_limit_kib_s": 2048,
     "sync_enabled": True,
     "sync_interval": 1440,
     "monitoring_enabled": True,
@@ -63,7 +64,7 @@ def test_a_home_begins_with_the_documented_values(tmp_path: Path) -> None:
 
     assert {name: value for name, value in shown.items() if value is not None} == {
         "ftp_port": 21, "ftp_path": "/", "ftp_passive": True, "ftp_tls": "auto",
-        "ftp_connections": 8, "sync_enabled": False, "sync_interval": 120,
+        "ftp_connections": 8, "ftp_limit_kib_s": 0, "sync_enabled": False, "sync_interval": 120,
         "monitoring_enabled": False, "monitoring_interval": 30, "warnings": [],
     }
 

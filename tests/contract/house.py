@@ -18,10 +18,11 @@ from django.db import connection  # noqa: E402
 
 from farcopy.core.states import RunEnd, RunState, SyncType  # noqa: E402
 from farcopy.engine import preflight  # noqa: E402
-from farcopy.engine.control import RunControl, SessionGate  # noqa: E402
+from farcopy.engine.control import Pace, RunControl, SessionGate  # noqa: E402
 from farcopy.engine.run import Run, RunRules  # noqa: E402
 from farcopy.engine.transfer import TransferWorker  # noqa: E402
 from farcopy.planning.tripwire import Tripwire  # noqa: E402
+from farcopy.planning.tuning import ConnectionTuning  # noqa: E402
 from farcopy.service.dispatch.threads import ThreadDispatcher  # noqa: E402
 from farcopy.service.stop import StopSignal  # noqa: E402
 from farcopy.sources.folder import FolderSource  # noqa: E402
@@ -114,15 +115,19 @@ class House:
         run_id = history.begin(SyncType.MANUAL, self.destination, "h", "", self.clock.now())
         log = Log(run_id)
         control = RunControl(self.stop)
+        pace = Pace()
         gate = SessionGate(lambda remote: preflight.prepare(run_id, remote, self.ledger))
         Run(
             run_id, rules=RunRules(is_manual, self.settle_s, self.tripwire),
             sources=[self.source], ledger=self.ledger,
-            dispatcher=ThreadDispatcher(connections, self.stop, self.crashes.append),
+            dispatcher=ThreadDispatcher(
+                ConnectionTuning(connections), lambda: pace.seen(gate.open_sessions),
+                self.stop, self.crashes.append,
+            ),
             make_worker=lambda: Worker(
                 run_id, ledger=self.ledger, sources={"hospital": self.source},
                 make_remote=self.make_remote, gate=gate, control=control, log=log,
-                clock=self.clock, retry_scale=self.retry_scale,
+                clock=self.clock, pace=pace, retry_scale=self.retry_scale,
             ),
             connections=connections, control=control, log=log, clock=self.clock,
         ).execute()

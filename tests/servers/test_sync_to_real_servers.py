@@ -1,6 +1,7 @@
 """`farcopy sync` against vsftpd, ProFTPD and Pure-FTPd: what arrives, and what goes wrong how."""
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -159,7 +160,56 @@ def test_after_the_first_run_only_changed_and_new_files_are_sent(site: Site) -> 
     assert site.sync()["message"] == "No new files to sync"
 
 
+def test_a_second_run_does_not_find_out_again_what_the_host_can_do(
+    tmp_path: Path, real_ftp_server: FtpPlace
+) -> None:
+    site = make_site(tmp_path, real_ftp_server)
+    with relay(site.place) as between:
+        configure(
+            site.home, between, site.place.ftp_path,
+            orthanc_storage_path=site.orthanc, ftp_connections=1,
+        )
+        assert site.sync()["exit"] == 0
+        assert between.commands.count("NOOP") == 1  # the probe: LIST and NOOP at once
+        between.commands.clear()
+        write_tree(site.orthanc, {"new": b"new"})
+
+        assert site.sync()["exit"] == 0
+
+    assert "NOOP" not in between.commands
+    assert between.commands.count("STOR") == 1
+
+
 # --- what goes wrong at the server ---
+
+
+@each_kind
+def test_a_server_that_lets_in_three_gets_three_and_the_next_run_asks_for_no_more(
+    kind: Kind, tmp_path: Path, ftp_server_factory: FtpServerFactory
+) -> None:
+    server = ftp_server_factory(kind, max_connections_per_ip=3)
+    site = make_site(tmp_path, make_ftp_place(server))
+    write_tree(site.hospital, {f"many/{n}": pattern(500, n) for n in range(300)})
+    with relay(site.place) as between:
+        configure(
+            site.home, between, site.place.ftp_path,
+            orthanc_storage_path=site.orthanc, hospital_data_path=site.hospital,
+        )
+        answer = site.sync()
+
+        assert (answer["exit"], answer["status"]) == (0, "success"), answer
+        assert site.arrived() == site.expected()
+        assert between.connections > 3
+        (profile,) = rows(site.home, "SELECT profile FROM destinations")[0]
+        assert json.loads(profile)["connection_limit"] == 3
+
+        write_tree(site.hospital, {f"more/{n}": pattern(500, n) for n in range(300)})
+        before = between.connections
+        assert site.sync()["exit"] == 0
+
+    assert between.connections - before <= 3
+    assert site.arrived() == site.expected()
+    server.stop()
 
 
 def test_a_wrong_password_is_tried_once_and_named(

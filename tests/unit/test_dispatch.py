@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 from farcopy.core.errors import TooManyConnections
+from farcopy.planning.tuning import ConnectionTuning, Seen
 from farcopy.service.dispatch.threads import WAITING_A_WORKER, ThreadDispatcher
 from farcopy.service.stop import StopSignal
 
@@ -28,11 +29,24 @@ class CountingWorker:
         self.is_closed = True
 
 
-def dispatcher(size: int, stop: StopSignal | None = None) -> tuple[
-    ThreadDispatcher, list[BaseException]
-]:
+class FixedTuning(ConnectionTuning):
+    """Wants what the test sets."""
+
+    def __init__(self, wanted: int, at_most: int) -> None:
+        super().__init__(at_most)
+        self.wanted = wanted
+
+    def look(self, now_s: float, seen: Seen) -> None:
+        pass
+
+
+def dispatcher(
+    size: int, stop: StopSignal | None = None, tuning: ConnectionTuning | None = None
+) -> tuple[ThreadDispatcher, list[BaseException]]:
     crashes: list[BaseException] = []
-    return ThreadDispatcher(size, stop or StopSignal(), crashes.append), crashes
+    tuning = tuning or ConnectionTuning(size)
+    work = ThreadDispatcher(tuning, lambda: Seen(0), stop or StopSignal(), crashes.append)
+    return work, crashes
 
 
 def test_every_batch_is_executed_once_and_no_thread_is_left() -> None:
@@ -125,6 +139,72 @@ def test_a_worker_too_many_gives_its_batch_back_to_the_others() -> None:
     assert len(refused) == 1
     assert sorted(b for w in workers for b in w.done) == list(range(10))
     assert not crashes
+
+
+def test_as_many_workers_as_the_tuning_wants_work_at_once_and_more_when_it_wants_more() -> None:
+    tuning = FixedTuning(2, at_most=8)
+    lock = threading.Condition()
+    inside: set[int] = set()
+    go_on = threading.Event()
+
+    def during(batch: int) -> None:
+        with lock:
+            inside.add(batch)
+            lock.notify_all()
+        go_on.wait(10)
+
+    work, crashes = dispatcher(8, tuning=tuning)
+    work.start(lambda: CountingWorker(during))
+    for batch in range(8):
+        work.submit(batch)
+    with lock:
+        assert lock.wait_for(lambda: len(inside) == 2, 10)
+    assert threads_of_ours() == 2
+    tuning.wanted = 5
+    drained = threading.Thread(target=work.drain)
+    drained.start()  # whoever waits for the end looks at the tuning meanwhile
+    with lock:
+        assert lock.wait_for(lambda: len(inside) == 5, 10)
+    assert threads_of_ours() == 5
+    go_on.set()
+    drained.join(10)
+    work.stop()
+    assert len(inside) == 8
+    assert not crashes
+
+
+def test_workers_too_many_end_after_their_batch_and_the_rest_is_done() -> None:
+    tuning = FixedTuning(4, at_most=4)
+    all_in = threading.Barrier(5, timeout=10)
+    go_on = threading.Event()
+    workers: list[CountingWorker] = []
+
+    def during(batch: int) -> None:
+        if batch < 4:  # the first four, at once; what comes later passes
+            all_in.wait()
+            go_on.wait(10)
+
+    def make() -> CountingWorker:
+        workers.append(CountingWorker(during))
+        return workers[-1]
+
+    work, crashes = dispatcher(4, tuning=tuning)
+    work.start(make)
+    for batch in range(8):
+        work.submit(batch)
+    all_in.wait()
+    tuning.wanted = 1
+    go_on.set()
+    work.drain()
+    work.stop()
+    assert sorted(b for w in workers for b in w.done) == list(range(8))
+    assert sum(len(w.done) > 1 for w in workers) <= 1
+    assert all(w.is_closed for w in workers)
+    assert not crashes
+
+
+def threads_of_ours() -> int:
+    return sum(t.name.startswith("farcopy-transfer") for t in threading.enumerate())
 
 
 def test_a_stop_turned_hard_aborts_the_worker_in_hand() -> None:

@@ -40,6 +40,7 @@ class SyncSettings:
     ftp_tls_ca: str | None = None
     ftp_tls_fingerprint: str | None = None
     ftp_connections: int = 8
+    ftp_limit_kib_s: int = 0
     sync_enabled: bool = False
     sync_interval: int = 120
     monitoring_enabled: bool = False
@@ -112,6 +113,10 @@ FIELDS: Final[tuple[Field, ...]] = (
           "trusted instead of a CA."),
     Field("ftp_connections", "integer", "Connections used at most at the same time.",
           minimum=1, maximum=32),
+    Field("ftp_limit_kib_s", "integer",
+          "Bandwidth limit: KiB a second of all connections together; 0: none. May be changed "
+          "during a run, and counts within a second or two.",
+          minimum=0, maximum=10_000_000),
     Field("sync_enabled", "boolean", "Automatic sync every sync_interval minutes."),
     Field("sync_interval", "integer", "Minutes between automatic syncs.",
           minimum=1, maximum=MINUTES_A_DAY),

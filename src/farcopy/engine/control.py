@@ -1,10 +1,12 @@
-"""What the threads of one run share: whether to go on, and the first session's precedence."""
+"""What the threads of one run share: whether to go on, its pace, the first session's precedence.
+"""
 
 import threading
 from collections.abc import Callable
 
 from farcopy.core.errors import FarcopyError
 from farcopy.core.ports import Remote, Stop
+from farcopy.planning.tuning import Seen
 
 
 class RunControl:
@@ -51,6 +53,30 @@ class RunControl:
         """Back-off that a stop cuts short. Returns should_end()."""
         self._stop.wait(timeout_s)
         return self.should_end()
+
+
+class Pace:
+    """Counts what all connections together have done, for the tuning of their number."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bytes = self._files = self._timeouts = 0
+
+    def note_bytes(self, count: int) -> None:
+        with self._lock:
+            self._bytes += count
+
+    def note_file(self) -> None:
+        with self._lock:
+            self._files += 1
+
+    def note_timeout(self) -> None:
+        with self._lock:
+            self._timeouts += 1
+
+    def seen(self, sessions: int) -> Seen:
+        with self._lock:
+            return Seen(sessions, self._bytes, self._files, self._timeouts)
 
 
 class SessionGate:

@@ -29,7 +29,8 @@ from farcopy.core.errors import (
 from farcopy.core.model import ClaimedFile, Outcome, StoreResult, Upload
 from farcopy.core.ports import Clock, Ledger, Remote, RunLog, Source
 from farcopy.core.states import FileState
-from farcopy.engine.control import RunControl, SessionGate
+from farcopy.engine.control import Pace, RunControl, SessionGate
+from farcopy.engine.throttle import Throttle, ThrottledReader
 from farcopy.planning.remote_path import remote_path, temporary_name
 from farcopy.planning.retry import ATTEMPTS, RETRY_SOON, decide_retry
 
@@ -59,8 +60,9 @@ class Job:
 class TransferWorker:
     """The Worker port over one Remote.
 
-    make_remote: a new, closed session. retry_scale: factor on all waits.
-    on_failure: told of each failed file's replica id and error code.
+    make_remote: a new, closed session. retry_scale: factor on all waits. pace: told what
+    passes. throttle: of all workers together. on_failure: told of each failed file's
+    replica id and error code.
     """
 
     def __init__(
@@ -74,6 +76,8 @@ class TransferWorker:
         control: RunControl,
         log: RunLog,
         clock: Clock,
+        pace: Pace | None = None,
+        throttle: Throttle | None = None,
         retry_scale: float = 1.0,
         on_failure: Callable[[int, str], None] = lambda _id, _code: None,
     ) -> None:
@@ -86,6 +90,8 @@ class TransferWorker:
         self._control = control
         self._log = log
         self._clock = clock
+        self._pace = pace or Pace()
+        self._throttle = throttle or Throttle(clock.monotonic_s)
         self._retry_scale = retry_scale
         self._on_failure = on_failure
         self._is_open = False
@@ -180,11 +186,15 @@ class TransferWorker:
             size_bytes=file.size_bytes,
             temporary_name=temporary_name(claimed.replica_id, claimed.claim),
             final_path=remote_path(file.root, file.relative_path),
-            open_source=lambda: source.open(file),
+            open_source=lambda: ThrottledReader(source.open(file), self._throttle),
             may_publish=lambda md5: self._ledger.intend(claimed.replica_id, claimed.claim, md5),
             withdraw=lambda: self._ledger.withdraw(claimed.replica_id, claimed.claim),
-            on_bytes=self._log.sent_bytes,
+            on_bytes=self._on_bytes,
         )
+
+    def _on_bytes(self, count: int) -> None:
+        self._log.sent_bytes(count)
+        self._pace.note_bytes(count)
 
     # --- sessions ---
 
@@ -219,6 +229,8 @@ class TransferWorker:
 
     def _after_lost_session(self, error: FarcopyError) -> None:
         """Look before sending again: the reply was lost, not necessarily the file."""
+        if isinstance(error, ReplyTimeout):
+            self._pace.note_timeout()
         lost = list(self._in_hand)
         self._in_hand.clear()
         if not lost:
@@ -244,6 +256,7 @@ class TransferWorker:
             self._control.note_untidy()
         if error is None:
             self._idle_losses = self._lost_files = 0
+            self._pace.note_file()
             state = FileState.VERIFIED if result.is_verified else FileState.STORED
             self._outcomes.append(
                 Outcome(job.claimed, state, result.bytes_sent, result.md5, attempts=job.attempts)

@@ -9,6 +9,7 @@ import re
 from pathlib import PurePosixPath
 
 from farcopy.core.errors import FarcopyError
+from farcopy.ftp.host import HostProfile
 from farcopy.ftp.replies import Reply
 from farcopy.ftp.session import Session
 
@@ -24,9 +25,13 @@ _ANSWERS = {
 
 
 class ServerHash:
-    """What is known of one server's hashes; it outlives its sessions, as what it learnt should."""
+    """Asks one server; it outlives its sessions, as what it learnt should.
 
-    def __init__(self, *, may_ask: bool = True) -> None:
+    host: where a refusal is noted, for all sessions and for the next run.
+    """
+
+    def __init__(self, host: HostProfile, *, may_ask: bool = True) -> None:
+        self._host = host
         self._may_ask = may_ask
         self._chosen_for: Session | None = None
 
@@ -37,7 +42,7 @@ class ServerHash:
         Raises: SessionError, Interrupted.
         """
         command = next((name for name in _ANSWERS if name in session.features.hashes), None)
-        if command is None or not self._may_ask:
+        if command is None or not self._may_ask or self._host.refuses_hashes:
             return None
         if command == "XMD5" and (" " in str(path) or not size_bytes):
             return None  # a blank begins the range of bytes; ProFTPD has no hash of no bytes
@@ -48,6 +53,9 @@ class ServerHash:
             raise
         if answer is None:
             self._may_ask = False
+            self._host.note_hash_refused()
+        else:
+            self._host.has_told_hashes = True
         return answer
 
     def _ask(

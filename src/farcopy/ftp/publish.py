@@ -28,6 +28,7 @@ from farcopy.ftp import transfer
 from farcopy.ftp.data import BLOCK_BYTES, DataConnection
 from farcopy.ftp.folders import KnownFolders, ensure_folder
 from farcopy.ftp.hashes import ServerHash
+from farcopy.ftp.host import HostProfile
 from farcopy.ftp.replies import FOREIGN
 from farcopy.ftp.session import Session
 from farcopy.planning.remote_path import displaced_name
@@ -74,13 +75,15 @@ class InHand:
 
 
 class Publisher:
-    """Sends and publishes over one session. Remembers how this server wants it."""
+    """Sends and publishes over one session. How this server wants it, `host` remembers."""
 
-    def __init__(self, session: Session, known: KnownFolders, server_hash: ServerHash) -> None:
+    def __init__(
+        self, session: Session, known: KnownFolders, server_hash: ServerHash, host: HostProfile
+    ) -> None:
         self._session = session
         self._known = known
         self._hash = server_hash
-        self.refuses_to_replace = False
+        self._host = host
 
     def send(self, hand: InHand, reader: SourceReader) -> None:
         """Get all bytes to the temporary name, and have the server say how many it has.
@@ -155,7 +158,7 @@ class Publisher:
         or, with `is_displaced`, waits to be `put_back`.
         """
         session, final = self._session, hand.final
-        if self.refuses_to_replace and session.size(final) is not None:
+        if self._host.refuses_to_replace and session.size(final) is not None:
             self._replace(hand)
         else:
             try:
@@ -163,7 +166,7 @@ class Publisher:
             except (PathRefused, UploadRefused):
                 if session.size(final) is not None:
                     self._replace(hand)
-                    self.refuses_to_replace = True
+                    self._host.note_replacing_refused()
                 else:
                     # Someone may have removed the folder since we made it.
                     self._known.forget(final.parent)

@@ -47,7 +47,7 @@ class FtpRemote:
         self._folder_name = f"farcopy-tmp-{home_id}"
         self._known = known_folders or KnownFolders()
         self._host = host or HostProfile()
-        self._hash = ServerHash(may_ask=settings.asks_hashes)
+        self._hash = ServerHash(self._host, may_ask=settings.asks_hashes)
         self._guard = Guard()
         self._session: Session | None = None
         self._base = PurePosixPath("/")
@@ -71,6 +71,7 @@ class FtpRemote:
         except BaseException:
             session.close()
             raise
+        session.is_epsv_refused = self._host.refuses_epsv and session.has_pasv
         self._session = session
 
     def prepare(self) -> None:
@@ -82,7 +83,7 @@ class FtpRemote:
             ensure_folder(session, self._known, self._folder, path_error=RemoteReadOnly)
         self._known.add(self._folder)
         if self._settings.is_passive and self._host.answers_in_order is None:
-            self._host.answers_in_order = answers_in_order(session, self._folder)
+            self._host.note_order(is_in_order=answers_in_order(session, self._folder))
 
     def store(self, uploads: Iterable[Upload]) -> Iterator[StoreResult]:
         return self._storing.store(uploads)

@@ -6,6 +6,7 @@ error it raises is ours. Used by all modules above it, from one thread.
 
 import contextlib
 import ftplib
+import socket
 import ssl
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -55,6 +56,11 @@ class Session:
     @property
     def is_tls(self) -> bool:
         return isinstance(self.wire.sock, ssl.SSLSocket)
+
+    @property
+    def has_pasv(self) -> bool:
+        """Whether there is another way than EPSV: PASV knows IPv4 only."""
+        return self.wire.af == socket.AF_INET
 
     @property
     def server_name(self) -> str:

@@ -155,7 +155,7 @@ class Storing:
 
     def _rename(self, session: Session, hand: InHand) -> None:
         publisher = self._publisher_of(session)
-        if self._pipelines and not publisher.refuses_to_replace:
+        if self._pipelines and not self._host.refuses_to_replace:
             hand.check_may_publish()
             self._pipeline_of(session).rename(hand)
         if not hand.is_published:
@@ -182,6 +182,8 @@ class Storing:
     def _told(self, hand: InHand) -> StoreResult:
         """It is published, and no longer in hand."""
         self._hands.pop(hand.upload.temporary_name, None)
+        if self._session is not None and self._session.is_epsv_refused:
+            self._host.note_epsv_refused()  # not before PASV has carried a file
         return StoreResult(
             hand.upload.replica_id, hand.upload.size_bytes, hand.md5, is_verified=hand.is_verified
         )
@@ -245,7 +247,7 @@ class Storing:
     def _take_tools(self, session: Session) -> None:
         if session is not self._session:
             self._session = session
-            self._publisher = Publisher(session, self._known, self._hash)
+            self._publisher = Publisher(session, self._known, self._hash, self._host)
             self._pipeline = Pipeline(session, self._known)
 
     @property

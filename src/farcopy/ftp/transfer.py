@@ -146,7 +146,7 @@ def _open_passive(
 def connect_passive(session: Session) -> socket.socket:
     """Ask for a passive port and connect to it. Raises: DataConnectionFailed, SessionError."""
     wait_s = session.budget.cut(session.settings.deadlines.connect_s)
-    has_pasv = session.wire.af == socket.AF_INET
+    has_pasv = session.has_pasv
     if not session.is_epsv_refused:
         reply = session.ask("EPSV")
         if reply.code == 229:

@@ -1,11 +1,14 @@
 """Carry out one run from its row to its verdict. Called under the engine lease only."""
 
+import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from django.db import connection
 
 from farcopy.core.errors import (
+    DataConnectionFailed,
     FarcopyError,
     FtpNotConfigured,
     Interrupted,
@@ -17,11 +20,13 @@ from farcopy.core.model import RunSummary
 from farcopy.core.ports import Ledger, Remote
 from farcopy.core.states import RunEnd, SyncType
 from farcopy.engine import preflight
-from farcopy.engine.control import RunControl, SessionGate
+from farcopy.engine.control import Pace, RunControl, SessionGate
 from farcopy.engine.run import Run, RunRules
+from farcopy.engine.throttle import Throttle
 from farcopy.engine.transfer import TransferWorker
 from farcopy.ftp.folders import KnownFolders
 from farcopy.ftp.host import HostProfile
+from farcopy.planning.tuning import ConnectionTuning
 from farcopy.planning.verdict import run_message, run_state
 from farcopy.service import runs, wiring
 from farcopy.service.dispatch.threads import ThreadDispatcher
@@ -31,6 +36,7 @@ from farcopy.settings.environment import Environment
 from farcopy.store import configuration as stored
 from farcopy.store import history
 from farcopy.store.configuration import StoredConfiguration
+from farcopy.store.models import Destination
 from farcopy.store.patience import Patience, patient_ledger
 
 _log = logging.getLogger("farcopy.sync")
@@ -65,11 +71,18 @@ def carry_out(
     _log.info("run.started", extra={"run": run_id, "sync_type": sync_type.value})
     started_s = clock.monotonic_s()
     control = RunControl(cancel)
+    host = wiring.host_profile(destination)
+    throttle = Throttle(
+        clock.monotonic_s, cancel.is_hard, 1024 * row.settings.ftp_limit_kib_s
+    )
     try:
         patience.persist(lambda: on_start(run_id))
-        with RunProgress(run_id, cancel, patience) as progress:
+        with RunProgress(run_id, cancel, patience, throttle) as progress:
             ledger = patient_ledger(destination.pk, patience)
-            _execute(run_id, sync_type, row, ledger, environment, cancel, control, progress)
+            outfit = _Outfit(
+                row, environment, ledger, cancel, control, progress, host, throttle
+            )
+            _execute(run_id, sync_type, outfit)
     except FarcopyError as error:
         control.fail(error)
     except Exception:  # noqa: BLE001
@@ -78,6 +91,7 @@ def carry_out(
         control.fail(FarcopyError())
     finally:
         took_s = clock.monotonic_s() - started_s
+        _keep_profile(host, destination, control, patience)
         try:
             patience.persist(lambda: _finish(run_id, control, cancel, took_s))
         except LedgerTrouble as error:
@@ -93,26 +107,35 @@ def _check(row: StoredConfiguration) -> None:
         raise SourcesNotConfigured
 
 
-def _execute(
-    run_id: int,
-    sync_type: SyncType,
-    row: StoredConfiguration,
-    ledger: Ledger,
-    environment: Environment,
-    stop: StopSignal,
-    control: RunControl,
-    progress: RunProgress,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Outfit:
+    """What one run works with."""
+
+    row: StoredConfiguration
+    environment: Environment
+    ledger: Ledger
+    stop: StopSignal
+    control: RunControl
+    progress: RunProgress
+    host: HostProfile
+    throttle: Throttle
+
+
+def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> None:
     clock = wiring.SystemClock()
+    row, ledger, control, host = outfit.row, outfit.ledger, outfit.control, outfit.host
     sources = wiring.sources_of(row.settings)
     folders = KnownFolders()
-    host = HostProfile()
 
     def prepare(remote: Remote) -> None:
         preflight.prepare(run_id, remote, ledger)
         wiring.note_what_was_learnt(remote, row)
 
     gate = SessionGate(prepare)
+    pace = Pace()
+    tuning = ConnectionTuning(
+        row.settings.ftp_connections, host.connection_limit, host.most_connections
+    )
 
     def make_worker() -> TransferWorker:
         return _ThreadWorker(
@@ -122,9 +145,11 @@ def _execute(
             make_remote=lambda: wiring.make_remote(row, folders, host),
             gate=gate,
             control=control,
-            log=progress,
+            log=outfit.progress,
             clock=clock,
-            retry_scale=environment.retry_scale,
+            pace=pace,
+            throttle=outfit.throttle,
+            retry_scale=outfit.environment.retry_scale,
             on_failure=lambda entry, code: _log.warning(
                 "upload.failed", extra={"run": run_id, "entry": entry, "code": code}
             ),
@@ -137,18 +162,24 @@ def _execute(
             _log.error("worker.crashed", exc_info=error, extra={"run": run_id})
         control.fail(error if isinstance(error, FarcopyError) else FarcopyError())
 
-    Run(
+    run = Run(
         run_id,
         rules=RunRules(sync_type is SyncType.MANUAL, wiring.settle_s(), wiring.tripwire()),
         sources=sources,
         ledger=ledger,
-        dispatcher=ThreadDispatcher(row.settings.ftp_connections, stop, on_crash),
+        dispatcher=ThreadDispatcher(
+            tuning, lambda: pace.seen(gate.open_sessions), outfit.stop, on_crash
+        ),
         make_worker=make_worker,
         connections=row.settings.ftp_connections,
         control=control,
-        log=progress,
+        log=outfit.progress,
         clock=clock,
-    ).execute()
+    )
+    try:
+        run.execute()
+    finally:
+        host.note_connections(tuning.most_seen, tuning.refused_beyond)
 
 
 class _ThreadWorker(TransferWorker):
@@ -157,6 +188,15 @@ class _ThreadWorker(TransferWorker):
     def close(self) -> None:
         super().close()
         connection.close()
+
+
+def _keep_profile(
+    host: HostProfile, destination: Destination, control: RunControl, patience: Patience
+) -> None:
+    # What we believed of the host may be why: then the next run asks everything anew.
+    learnt = None if isinstance(control.failure, DataConnectionFailed) else host
+    with contextlib.suppress(LedgerTrouble):  # the run's end will tell of it
+        patience.persist(lambda: wiring.keep_profile(learnt, destination))
 
 
 def _finish(run_id: int, control: RunControl, cancel: StopSignal, duration_s: float) -> None:

@@ -1,7 +1,8 @@
 """What is seen of a run while it is on: its phase, its bytes on the line, its rate.
 
 The RunLog port. Bytes are counted in memory and written once a second by a
-thread of its own, which also learns whether somebody asked to cancel.
+thread of its own, which also learns whether somebody asked to cancel or changed
+the bandwidth limit.
 """
 
 import logging
@@ -12,8 +13,9 @@ from collections import deque
 from django.db import connection
 
 from farcopy.core.errors import LedgerTrouble
+from farcopy.engine.throttle import Throttle
 from farcopy.service.stop import StopSignal
-from farcopy.store import history
+from farcopy.store import configuration, history
 from farcopy.store.patience import Patience
 
 WRITE_S = 1.0
@@ -26,12 +28,16 @@ class RunProgress:
 
     stop: requested, at once, when the run's row asks for a cancel. patience: of the
     run's own writes; those for the eye are left out while the database is away.
+    throttle: set to what the configuration says, about once a second.
     """
 
-    def __init__(self, run_id: int, stop: StopSignal, patience: Patience) -> None:
+    def __init__(
+        self, run_id: int, stop: StopSignal, patience: Patience, throttle: Throttle
+    ) -> None:
         self._run_id = run_id
         self._stop = stop
         self._patience = patience
+        self._throttle = throttle
         self._is_late = False
         self._lock = threading.Lock()
         self._bytes = 0
@@ -91,6 +97,7 @@ class RunProgress:
         try:
             if history.note_progress(self._run_id, sent, rate):
                 self._stop.request(grace_s=0.0)
+            self._throttle.set_limit(configuration.limit_bytes_per_s())
             self._is_late = False
         except LedgerTrouble as error:
             # Only the display is late; the ledger's own writes tell of real trouble.

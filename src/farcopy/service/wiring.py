@@ -18,7 +18,8 @@ from farcopy.ftp.remote import FtpRemote
 from farcopy.ftp.settings import Deadlines, SessionSettings
 from farcopy.planning.tripwire import Tripwire
 from farcopy.sources.orthanc import hospital_source, orthanc_source
-from farcopy.store.configuration import StoredConfiguration, note_tls
+from farcopy.store.configuration import StoredConfiguration, note_profile, note_tls
+from farcopy.store.models import Destination
 
 _LOOK_S = 0.2
 """How soon a stop is passed on to a session that waits for its server."""
@@ -71,8 +72,20 @@ def session_settings(configuration: StoredConfiguration) -> SessionSettings:
 def make_remote(
     configuration: StoredConfiguration, folders: KnownFolders, host: HostProfile | None = None
 ) -> Remote:
-    """folders, host: what one session learns, all of the run's know."""
+    """folders, host: what the sessions of one run share."""
     return FtpRemote(session_settings(configuration), configuration.home_id, folders, host)
+
+
+def host_profile(destination: Destination) -> HostProfile:
+    """What earlier runs learnt of the host."""
+    return HostProfile.from_stored(destination.profile, SystemClock().now())
+
+
+def keep_profile(host: HostProfile | None, destination: Destination) -> None:
+    """What this run learnt, for the next one; None: forget all there was."""
+    profile = {} if host is None else host.to_store(destination.profile, SystemClock().now())
+    if profile != destination.profile:
+        note_profile(destination, profile)
 
 
 @contextlib.contextmanager

@@ -37,6 +37,11 @@ def load() -> StoredConfiguration:
     return _from_row(_row())
 
 
+def limit_bytes_per_s() -> int:
+    """The bandwidth limit as it is now, for the run that is on; 0: none."""
+    return 1024 * _row().ftp_limit_kib_s
+
+
 def change(changes: Mapping[str, object]) -> StoredConfiguration:
     """Validate and store changes; all or nothing.
 
@@ -144,3 +149,8 @@ def note_tls(settings: SyncSettings) -> None:
     destination = destination_for(settings)
     if not destination.has_tls:
         Destination.objects.filter(pk=destination.pk).update(has_tls=True)
+
+
+def note_profile(destination: Destination, profile: dict[str, object]) -> None:
+    """What a run learnt of the host: ftp/host.py says what stands in it."""
+    Destination.objects.filter(pk=destination.pk).update(profile=profile)

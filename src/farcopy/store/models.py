@@ -61,6 +61,7 @@ class SyncConfiguration(models.Model):
     ftp_tls_ca = models.TextField(null=True)
     ftp_tls_fingerprint = models.CharField(max_length=100, null=True)
     ftp_connections = models.IntegerField(default=8)
+    ftp_limit_kib_s = models.IntegerField(default=0)
     sync_enabled = models.BooleanField(default=False)
     sync_interval = models.IntegerField(default=120)
     monitoring_enabled = models.BooleanField(default=False)

@@ -24,6 +24,7 @@ SETTING_EXAMPLES: dict[str, object] = {
     "ftp_tls_ca": "/etc/ssl/certs/hospital-ca.pem",
     "ftp_tls_fingerprint": "ab" * 32,
     "ftp_connections": 8,
+    "ftp_limit_kib_s": 0,
     "sync_enabled": False,
     "sync_interval": 120,
     "monitoring_enabled": False,

@@ -1,28 +1,38 @@
 """The Dispatcher port with threads of this process: one worker, one session, one thread.
 
-Threads start as batches come, so a short run opens one connection only.
+Threads start as batches come, so a short run opens one connection only, and at most
+as many as the tuning wants at that moment. One too many ends after its batch.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
 from farcopy.core.errors import TooManyConnections
 from farcopy.core.ports import Stop, Worker
+from farcopy.planning.tuning import ConnectionTuning, Seen
 
 WAITING_A_WORKER = 2
 POLL_S = 0.2
 
 
 class ThreadDispatcher:
-    """At most `size` workers; aborts them when `stop` turns hard.
+    """As many workers as `tuning` wants; aborts them when `stop` turns hard.
 
-    on_crash: told of an exception a worker should not have raised; all work
-    is then aborted.
+    seen: what the run has done so far, for the tuning. on_crash: told of an exception a
+    worker should not have raised; all work is then aborted.
     """
 
-    def __init__(self, size: int, stop: Stop, on_crash: Callable[[BaseException], None]) -> None:
-        self._size = size
+    def __init__(
+        self,
+        tuning: ConnectionTuning,
+        seen: Callable[[], Seen],
+        stop: Stop,
+        on_crash: Callable[[BaseException], None],
+    ) -> None:
+        self._tuning = tuning
+        self._seen = seen
         self._stop = stop
         self._on_crash = on_crash
         self._changed = threading.Condition()
@@ -32,7 +42,7 @@ class ThreadDispatcher:
         self._is_aborted = False
         self._workers: list[Worker] = []
         self._threads: list[threading.Thread] = []
-        self._alive = 0
+        self._living: set[threading.Thread] = set()
         self._make_worker: Callable[[], Worker] | None = None
 
     def start(self, make_worker: Callable[[], Worker]) -> None:
@@ -40,19 +50,18 @@ class ThreadDispatcher:
 
     def submit(self, batch_id: int) -> None:
         with self._changed:
-            while len(self._batches) >= self._size * WAITING_A_WORKER and self._alive:
+            most = self._tuning.at_most * WAITING_A_WORKER
+            while len(self._batches) >= most and not self._is_aborted:
                 self._wait()
             if self._is_aborted:
                 return
             self._batches.append(batch_id)
-            is_worker_free = self._busy + len(self._batches) <= self._alive
-            if not is_worker_free and self._alive < self._size:
-                self._add_thread()
+            self._adjust()
             self._changed.notify_all()
 
     def drain(self) -> None:
         with self._changed:
-            while self._alive and (self._batches or self._busy):
+            while self._batches or self._busy:
                 self._wait()
 
     def abort(self) -> None:
@@ -76,6 +85,7 @@ class ThreadDispatcher:
     def _wait(self) -> None:
         """Wait for a change, and act on a stop that turned hard meanwhile."""
         self._changed.wait(POLL_S)
+        self._adjust()
         if self._stop.is_hard() and not self._is_aborted:
             self._changed.release()
             try:
@@ -87,13 +97,21 @@ class ThreadDispatcher:
         if self._stop.is_hard() and not self._is_aborted:
             self.abort()
 
+    def _adjust(self) -> None:
+        """Ask the tuning, and start the threads that now have a batch to take."""
+        self._tuning.look(time.monotonic(), self._seen())
+        waiting = len(self._batches) - (len(self._living) - self._busy)
+        while waiting > 0 and len(self._living) < self._tuning.wanted and not self._is_ending:
+            self._add_thread()
+            waiting -= 1
+
     def _add_thread(self) -> None:
         thread = threading.Thread(
             target=self._work, name=f"farcopy-transfer-{len(self._threads) + 1}", daemon=True
         )
+        thread.start()  # it waits for our lock
         self._threads.append(thread)
-        self._alive += 1
-        thread.start()
+        self._living.add(thread)
 
     def _work(self) -> None:
         worker: Worker | None = None
@@ -109,6 +127,7 @@ class ThreadDispatcher:
                 finally:
                     with self._changed:
                         self._busy -= 1
+                        self._adjust()
                         self._changed.notify_all()
         except BaseException as error:  # noqa: BLE001  # the edge of a thread: it must be told
             self._on_crash(error)
@@ -117,7 +136,7 @@ class ThreadDispatcher:
             if worker is not None:
                 worker.close()
             with self._changed:
-                self._alive -= 1
+                self._living.discard(threading.current_thread())
                 self._changed.notify_all()
 
     def _enlist(self) -> Worker:
@@ -132,10 +151,15 @@ class ThreadDispatcher:
 
     def _take(self) -> int | None:
         with self._changed:
-            while not self._batches:
+            while len(self._living) <= self._tuning.wanted and not self._batches:
                 if self._is_ending:
                     return None
                 self._changed.wait(POLL_S)
+            if len(self._living) > self._tuning.wanted:
+                # At once, or a second one would think itself too many.
+                self._living.discard(threading.current_thread())
+                self._changed.notify_all()
+                return None
             self._busy += 1
             batch_id = self._batches.popleft()
             self._changed.notify_all()
@@ -144,6 +168,8 @@ class ThreadDispatcher:
     def _give_back(self, batch_id: int) -> None:
         """The server takes no more connections: this thread was one too many."""
         with self._changed:
-            self._batches.appendleft(batch_id)
-            self._size = max(self._alive - 1, 1)
+            if not self._is_aborted:
+                self._batches.appendleft(batch_id)
+            self._living.discard(threading.current_thread())
+            self._tuning.refused(time.monotonic(), len(self._living))
             self._changed.notify_all()
