@@ -1,5 +1,6 @@
 """Greetings and logins: each refusal is told apart, and the password is sent once."""
 
+from collections.abc import Sequence
 
 import pytest
 
@@ -13,15 +14,17 @@ from farcopy.core.errors import (
     TlsFailed,
     TooManyConnections,
 )
+from farcopy.ftp.host import HostProfile
 from farcopy.ftp.remote import FtpRemote
 from farcopy.ftp.settings import SessionSettings
+from farcopy.ftp.wire import Wire
 from tests.contract.fakes import make_upload
 from tests.contract.hostile import (
     Answer,
     Mumbler,
     at,
 )
-from tests.contract.places import HOME_ID
+from tests.contract.places import HOME_ID, RealPlace
 from tests.contract.rig import Rig, at_port, open_error
 from tests.parts.fixtures import FtpServerFactory
 from tests.parts.ftp_servers import KINDS, Kind
@@ -129,3 +132,29 @@ def test_a_goodbye_in_mid_run_is_a_lost_connection_that_uses_no_attempt(rig: Rig
     with pytest.raises(ConnectionLost) as raised:
         list(remote.store([make_upload(1, b"x")]))
     assert not raised.value.uses_attempt
+
+
+def test_a_later_session_sends_the_rest_of_its_login_at_once(
+    real_place: RealPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[list[str]] = []
+    put_lines = Wire.put_lines
+
+    def put(wire: Wire, lines: Sequence[str]) -> None:
+        sent.append([line.split()[0] for line in lines])
+        put_lines(wire, lines)
+
+    monkeypatch.setattr(Wire, "put_lines", put)
+    host = HostProfile()
+    first, later = (FtpRemote(real_place.settings, HOME_ID, host=host) for _ in range(2))
+    first.open()
+    first.prepare()
+    sent.clear()
+    later.open()
+    asked = [verb for lines in sent for verb in lines]
+    assert "FEAT" not in asked
+    assert sent[-1][-1] == "TYPE"
+    assert sent[-2] == ["PASS"]
+    assert [result.error for result in later.store([make_upload(1, b"x")])] == [None]
+    first.close()
+    later.close()

@@ -4,7 +4,7 @@ Touched files are read here, for their MD5; nothing is sent. Called by run, on
 its thread.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from farcopy.core.errors import FileError, SourceVanished
 from farcopy.core.model import (
@@ -93,11 +93,17 @@ class Intake:
         self._due_bytes += file.size_bytes
         limit = batch_limit(self._batches, self._connections)
         if is_full(len(self._due), self._due_bytes, limit):
-            self._cut_batch()
+            self._hand_out(self._due)
+            self._due, self._due_bytes = [], 0
 
     def flush(self) -> None:
         """Hand out what is due, and tell what needed nothing."""
-        self._cut_batch()
+        # The last files go to all connections alike, or one would work on alone.
+        share = -(-len(self._due) // max(self._connections, 1))
+        while self._due:
+            self._hand_out(self._due[:share])
+            self._due = self._due[share:]
+        self._due_bytes = 0
         if self.may_send and (self._unchanged or self._skipped):
             self._log.passed_over(self._unchanged, self._skipped)
         self._unchanged = self._skipped = 0
@@ -159,11 +165,10 @@ class Intake:
                 self._log.problem(source.label, file.relative_path, error.code)
             return None
 
-    def _cut_batch(self) -> None:
-        if not self._due or self._control.should_end():
+    def _hand_out(self, files: Sequence[SourceFile]) -> None:
+        if self._control.should_end():
             return
-        batch_id = self._ledger.admit(self._run_id, self._batches, self._due)
-        self._due, self._due_bytes = [], 0
+        batch_id = self._ledger.admit(self._run_id, self._batches, files)
         self._batches += 1
         self._dispatcher.submit(batch_id)
 
