@@ -83,13 +83,15 @@ class SessionGate:
     """Lets the first session of a run log in alone.
 
     A wrong password is then tried once, not once a connection: hosts ban after
-    a handful. The others wait until it is in and our folders are prepared, and
-    share its fate when it is not let in.
+    a handful. Once it is in, the others log in too, while it prepares our folders;
+    they wait for that, and share its fate when it fails.
     """
 
     def __init__(self, prepare: Callable[[Remote], None]) -> None:
         self._prepare = prepare
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._has_first = False
+        self._is_in = False
         self._is_prepared = False
         self._failure: FarcopyError | None = None
         self._count = 0
@@ -103,26 +105,47 @@ class SessionGate:
 
         Raises: what persist raises in the end, of Remote.open and Remote.prepare.
         """
-        with self._lock:
-            if self._failure is not None:
-                raise self._failure
-            if not self._is_prepared:
-                try:
-                    persist(lambda: self._open_first(remote))
-                except FarcopyError as error:
-                    self._failure = error
-                    raise
-                self._is_prepared = True
-                self._count += 1
-                return
+        with self._changed:
+            is_first, self._has_first = not self._has_first, True
+            if not is_first:
+                self._wait_until(lambda: self._is_in)
+        if is_first:
+            self._open_first(remote, persist)
+            return
         persist(remote.open)
-        with self._lock:
+        with self._changed:
+            self._wait_until(lambda: self._is_prepared)
             self._count += 1
 
-    def _open_first(self, remote: Remote) -> None:
-        remote.open()
-        self._prepare(remote)
+    def _open_first(
+        self, remote: Remote, persist: Callable[[Callable[[], None]], None]
+    ) -> None:
+        def log_in_and_prepare() -> None:
+            remote.open()
+            with self._changed:
+                if not self._is_in:  # counted from now: one too many of the others gives way
+                    self._is_in = True
+                    self._count += 1
+                self._changed.notify_all()
+            self._prepare(remote)
+
+        try:
+            persist(log_in_and_prepare)
+        except BaseException as error:
+            with self._changed:
+                self._failure = error if isinstance(error, FarcopyError) else FarcopyError()
+                self._changed.notify_all()
+            raise
+        with self._changed:
+            self._is_prepared = True
+            self._changed.notify_all()
+
+    def _wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Raises: what the first session met."""
+        self._changed.wait_for(lambda: is_so() or self._failure is not None)
+        if self._failure is not None:
+            raise self._failure
 
     def lost(self) -> None:
-        with self._lock:
+        with self._changed:
             self._count -= 1

@@ -29,19 +29,18 @@ class Renamings:
     def intend(self, replica_id: int, claim: int, md5: str) -> bool:
         # Not synced to the disk: an intent that a power cut takes with it only makes the
         # file be sent again, and a sync a file would cost more than the file.
-        is_sqlite = connection.vendor == "sqlite"
+        if connection.vendor != "sqlite":
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL synchronous_commit TO off")
+                cursor.execute(_INTEND_SQL, [md5, replica_id, claim])
+                return bool(cursor.rowcount)
         with connection.cursor() as cursor:
-            if is_sqlite:
-                cursor.execute("PRAGMA synchronous = NORMAL")
+            cursor.execute("PRAGMA synchronous = NORMAL")
             try:
-                with transaction.atomic():
-                    if not is_sqlite:
-                        cursor.execute("SET LOCAL synchronous_commit TO off")
-                    cursor.execute(_INTEND_SQL, [md5, replica_id, claim])
-                    return bool(cursor.rowcount)
+                cursor.execute(_INTEND_SQL, [md5, replica_id, claim])
+                return bool(cursor.rowcount)
             finally:
-                if is_sqlite:
-                    cursor.execute("PRAGMA synchronous = FULL")
+                cursor.execute("PRAGMA synchronous = FULL")
 
     def withdraw(self, replica_id: int, claim: int) -> None:
         Replica.objects.filter(pk=replica_id, claim=claim).exclude(next_md5="").update(next_md5="")

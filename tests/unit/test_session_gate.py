@@ -1,0 +1,91 @@
+"""The gate of a run's sessions: one tries the password, all wait for the folders."""
+
+import threading
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+
+from farcopy.core.errors import FarcopyError, LoginRefused, RemoteReadOnly
+from farcopy.core.ports import Remote
+from farcopy.engine.control import SessionGate
+
+WITHIN_S = 10
+
+
+class Session:
+    """As much of a Remote as the gate sees."""
+
+    def __init__(self, error: FarcopyError | None = None) -> None:
+        self.error = error
+        self.is_open = threading.Event()
+
+    def open(self) -> None:
+        if self.error is not None:
+            raise self.error
+        self.is_open.set()
+
+
+def once(work: Callable[[], None]) -> None:
+    work()
+
+
+def in_background(gate: SessionGate, session: Session) -> tuple[threading.Thread, list[object]]:
+    ended: list[object] = []
+
+    def open_it() -> None:
+        try:
+            gate.open(cast(Remote, session), once)
+            ended.append("open")
+        except FarcopyError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=open_it)
+    thread.start()
+    return thread, ended
+
+
+def test_the_others_log_in_while_the_first_prepares_and_wait_for_it() -> None:
+    may_end = threading.Event()
+    gate = SessionGate(lambda _remote: may_end.wait(WITHIN_S) and None)
+    first, second = Session(), Session()
+    first_thread, _ = in_background(gate, first)
+    assert first.is_open.wait(WITHIN_S)
+    second_thread, ended = in_background(gate, second)
+    assert second.is_open.wait(WITHIN_S)
+    assert ended == []
+    assert gate.open_sessions == 1
+    may_end.set()
+    first_thread.join(WITHIN_S)
+    second_thread.join(WITHIN_S)
+    assert ended == ["open"]
+    assert gate.open_sessions == 2
+
+
+def test_a_refused_login_is_not_tried_by_the_others() -> None:
+    gate = SessionGate(lambda _remote: None)
+    with pytest.raises(LoginRefused):
+        gate.open(cast(Remote, Session(LoginRefused())), once)
+    second = Session()
+    with pytest.raises(LoginRefused):
+        gate.open(cast(Remote, second), once)
+    assert not second.is_open.is_set()
+
+
+def test_folders_that_cannot_be_prepared_are_everybodys_failure() -> None:
+    may_fail = threading.Event()
+
+    def prepare(_remote: Remote) -> None:
+        may_fail.wait(WITHIN_S)
+        raise RemoteReadOnly
+
+    gate = SessionGate(prepare)
+    first_thread, first_end = in_background(gate, Session())
+    second = Session()
+    second_thread, second_end = in_background(gate, second)
+    assert second.is_open.wait(WITHIN_S)
+    may_fail.set()
+    first_thread.join(WITHIN_S)
+    second_thread.join(WITHIN_S)
+    assert isinstance(first_end[0], RemoteReadOnly)
+    assert isinstance(second_end[0], RemoteReadOnly)
