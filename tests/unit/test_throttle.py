@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from farcopy.core.errors import Interrupted
 from farcopy.engine.throttle import (
     BURST_S,
     SMALLEST_PIECE_BYTES,
@@ -95,13 +96,24 @@ def test_a_lifted_limit_wakes_who_waits() -> None:
     assert not thread.is_alive()
 
 
-def test_the_end_of_the_run_wakes_who_waits() -> None:
+def test_the_end_of_the_run_wakes_who_waits_and_lets_nothing_more_through() -> None:
     is_over = threading.Event()
     throttle = Throttle(time.monotonic, is_over.is_set, bytes_per_s=KIB)
-    thread = waiting(throttle, 3600 * KIB)
+    ended: list[str] = []
+
+    def read_on() -> None:
+        with ThrottledReader(MemoryReader(bytes(3600 * KIB)), throttle) as reader:
+            try:
+                while reader.read(64 * KIB):
+                    pass
+            except Interrupted:
+                ended.append("interrupted")
+
+    thread = threading.Thread(target=read_on)
+    thread.start()
     is_over.set()
-    thread.join(2)
-    assert not thread.is_alive()
+    thread.join(5)
+    assert ended == ["interrupted"]
 
 
 def test_a_throttled_reader_gives_the_same_bytes_and_the_same_hash() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from farcopy.core.errors import Interrupted
 from farcopy.core.model import SourceReader
 
 BURST_S = 0.25
@@ -62,7 +63,7 @@ class Bucket:
 
 
 class Throttle:
-    """One for a run. is_over: whether to wait no more, asked from several threads."""
+    """One for a run. is_over: whether not even the file in hand goes on; asked by all threads."""
 
     def __init__(
         self,
@@ -90,14 +91,14 @@ class Throttle:
         return min(at_most, max(rate // PIECES_A_SECOND, SMALLEST_PIECE_BYTES))
 
     def wait(self, count: int) -> None:
-        """Until so many bytes more may be sent, or the run is over."""
+        """Until so many bytes more may be sent. Raises: Interrupted when it is over."""
         if not self._bucket.bytes_per_s:
             return
         with self._changed:
             place = self._bucket.draw(count, self._monotonic_s())
             while (left_s := self._bucket.wait_s(place, self._monotonic_s())) > 0:
                 if self._is_over():
-                    return
+                    raise Interrupted  # not the rest at full speed: that is no end of it
                 self._changed.wait(min(left_s, LOOK_S))
 
 
