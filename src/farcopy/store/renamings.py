@@ -9,6 +9,7 @@ the temporary is removed for any other reason, so that rule has no exception.
 from collections.abc import Sequence
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -32,13 +33,11 @@ class Renamings:
         if connection.vendor != "sqlite":
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute("SET LOCAL synchronous_commit TO off")
-                cursor.execute(_INTEND_SQL, [md5, replica_id, claim])
-                return bool(cursor.rowcount)
+                return _intend(cursor, replica_id, claim, md5)
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA synchronous = NORMAL")
             try:
-                cursor.execute(_INTEND_SQL, [md5, replica_id, claim])
-                return bool(cursor.rowcount)
+                return _intend(cursor, replica_id, claim, md5)
             finally:
                 cursor.execute("PRAGMA synchronous = FULL")
 
@@ -100,3 +99,8 @@ class Renamings:
             destination_id=self._destination_id,
             state__in=[FileState.PENDING.value, FileState.FAILED.value],
         ).exclude(next_md5="")
+
+
+def _intend(cursor: CursorWrapper, replica_id: int, claim: int, md5: str) -> bool:
+    cursor.execute(_INTEND_SQL, [md5, replica_id, claim])
+    return bool(cursor.rowcount)
