@@ -2,12 +2,16 @@
 
 import pytest
 
-from farcopy.core.model import SourceReader, StoreResult, Upload
-from farcopy.core.states import FileState
-from farcopy.store import history
-from farcopy.store.models import Destination, Replica, SyncHistory, Transfer
-from tests.contract.fakes import FakeRemote
-from tests.contract.house import House
+from tests.contract.databases import set_up_django
+
+set_up_django()
+
+from farcopy.core.model import SourceReader, StoreResult, Upload  # noqa: E402
+from farcopy.core.states import FileState  # noqa: E402
+from farcopy.store import history  # noqa: E402
+from farcopy.store.models import Destination, Replica, SyncHistory, Transfer  # noqa: E402
+from tests.contract.fakes import FakeRemote  # noqa: E402
+from tests.contract.house import House  # noqa: E402
 
 
 class Killed(BaseException):

@@ -2,11 +2,15 @@
 
 from datetime import timedelta
 
-from farcopy.core.model import SourceFile, SourceReader, StoreResult, Upload
-from farcopy.sources.folder import FolderReader, FolderSource
-from farcopy.store.models import FirstLook, Replica, Transfer
-from tests.contract.fakes import FakeRemote
-from tests.contract.house import House
+from tests.contract.databases import set_up_django
+
+set_up_django()
+
+from farcopy.core.model import SourceFile, SourceReader, StoreResult, Upload  # noqa: E402
+from farcopy.sources.folder import FolderReader, FolderSource  # noqa: E402
+from farcopy.store.models import FirstLook, Replica, Transfer  # noqa: E402
+from tests.contract.fakes import FakeRemote  # noqa: E402
+from tests.contract.house import House  # noqa: E402
 
 SETTLE_S = 0.05
 

@@ -5,11 +5,15 @@ import shutil
 
 import pytest
 
-from farcopy.core.errors import SyncFrozen
-from farcopy.planning.tripwire import Tripwire
-from farcopy.sources.folder import FolderSource
-from farcopy.store.models import Destination
-from tests.contract.house import House
+from tests.contract.databases import set_up_django
+
+set_up_django()
+
+from farcopy.core.errors import SyncFrozen  # noqa: E402
+from farcopy.planning.tripwire import Tripwire  # noqa: E402
+from farcopy.sources.folder import FolderSource  # noqa: E402
+from farcopy.store.models import Destination  # noqa: E402
+from tests.contract.house import House  # noqa: E402
 
 FILES = 40
 
