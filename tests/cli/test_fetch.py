@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,11 @@ from tests.running import (
     read_tree,
     rows,
     run_farcopy,
-    slow_ftp_server,
     sync,
     write_tree,
 )
 
 FILES = {"a": b"a" * 1000, "deep/b": b"b" * 2000, "deep/er/c": b""}
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[SlowFtpServer]:
-    with slow_ftp_server(tmp_path / "remote", 0) as server:
-        yield server
 
 
 @pytest.fixture

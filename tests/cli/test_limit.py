@@ -3,7 +3,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from tests.running import (
     run_farcopy,
     running,
     runs,
-    slow_ftp_server,
     sync,
     wait_until,
     write_tree,
@@ -33,12 +31,6 @@ CRAWLING_KIB_S = 16
 def home(tmp_path: Path) -> Path:
     write_tree(tmp_path / "data", FILES)
     return tmp_path / "home"
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[SlowFtpServer]:
-    with slow_ftp_server(tmp_path / "remote", bytes_per_s=0) as it:
-        yield it
 
 
 def limited(home: Path, tmp_path: Path, server: SlowFtpServer, kib_s: int) -> None:

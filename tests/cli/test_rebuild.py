@@ -3,7 +3,6 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +19,12 @@ from tests.running import (
     rows,
     run_farcopy,
     serving,
-    slow_ftp_server,
     states,
     sync,
     write_tree,
 )
 
 FILES = {"a": b"a" * 1000, "deep/b": b"b" * 2000, "deep/er/c": b""}
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[SlowFtpServer]:
-    with slow_ftp_server(tmp_path / "remote", 0) as server:
-        yield server
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,6 @@ from tests.running import (
     run_farcopy,
     running,
     runs,
-    slow_ftp_server,
     sync,
     temporaries,
     wait_until,
@@ -31,12 +29,6 @@ from tests.running import (
 )
 
 FILES = {"a": b"a" * 1000, "deep/b": b"b" * 2000}
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[SlowFtpServer]:
-    with slow_ftp_server(tmp_path / "remote", 0) as server:
-        yield server
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,12 @@ from tests.running import (
     new_home,
     rows,
     run_farcopy,
-    slow_ftp_server,
     states,
     sync,
     write_tree,
 )
 
 FILES = {"a": b"a" * 1000, "deep/b": b"b" * 2000, "deep/er/c": b"c" * 3000}
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[SlowFtpServer]:
-    with slow_ftp_server(tmp_path / "remote", 0) as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,16 +1,20 @@
 """Files at rest: what is young waits, what grows is told, what changes under us is sent later."""
 
+import threading
 from datetime import timedelta
 
 from tests.contract.databases import set_up_django
 
 set_up_django()
 
+from django.db import connection  # noqa: E402
+
 from farcopy.core.model import SourceFile, SourceReader, StoreResult, Upload  # noqa: E402
 from farcopy.sources.folder import FolderReader, FolderSource  # noqa: E402
-from farcopy.store.models import FirstLook, Replica, Transfer  # noqa: E402
+from farcopy.store.models import FirstLook, Replica, SyncHistory, Transfer  # noqa: E402
 from tests.contract.fakes import FakeRemote  # noqa: E402
 from tests.contract.house import House  # noqa: E402
+from tests.running import wait_until  # noqa: E402
 
 SETTLE_S = 0.05
 
@@ -162,11 +166,14 @@ def test_a_stop_ends_the_wait_for_a_file_to_settle(house: House) -> None:
     house.settle_s = 3600
     house.write("young", age_s=0)
 
-    class Stopping(FolderSource):
-        def has_directory(self, directory: str) -> bool:
-            return super().has_directory(directory)
+    def stop_in_the_wait() -> None:
+        wait_until(SyncHistory.objects.filter(phase="settling").exists, what="the wait")
+        connection.close()
+        house.stop.request(grace_s=0.0)
 
-    house.stop.request(grace_s=0.0)
+    thread = threading.Thread(target=stop_in_the_wait)
+    thread.start()
     _, _, control = house.run()
+    thread.join()
     assert control.should_end()
     assert house.states() == {}

@@ -5,7 +5,6 @@ reading back it is verified as well. What the ledger knows, it knows better: its
 rows are left alone. Sees ports only; nothing is written on the remote.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -140,13 +139,11 @@ class Rebuilder:
         return Rebuilt.STORED if there is None else Rebuilt.VERIFIED
 
     def _read_source(self, source: Source, file: SourceFile) -> str:
-        md5 = hashlib.md5(usedforsecurity=False)
         with source.open(file) as reader:
-            while block := reader.read(READ_BYTES):
+            while reader.read(READ_BYTES):
                 self._session.check()
-                md5.update(block)
             reader.check_unchanged()
-        return md5.hexdigest()
+            return reader.md5
 
     def _remote_md5(self, remote: Remote, path: PurePosixPath, size_bytes: int) -> str | None:
         md5 = remote.content_md5(path, size_bytes)

@@ -10,7 +10,7 @@ ATTEMPTS = 3
 BACKOFF_S = (1.0, 5.0)
 """Waits before the second and third attempt; with jitter, so workers do not return as one."""
 UNCOUNTED_TRIES = 5
-"""Errors that use no attempt still end: a file rewritten all the time waits for the next run."""
+"""Errors that use no attempt still end: a server that loses every reply is not asked for ever."""
 RETRY_SOON = timedelta(minutes=5)
 RETRY_LATER = timedelta(minutes=30)
 """When an automatic run takes a failed file again: after temporary errors, after refusals."""
