@@ -142,12 +142,13 @@ class FakeRemote:
             raise LoginRefused
         self._is_open = True
 
-    def prepare(self) -> None:
+    def prepare(self) -> Sequence[str]:
         self._use()
         if self.server.is_missing:
             raise RemotePathMissing
         if self.server.is_read_only:
             raise RemoteReadOnly
+        return self.temporaries()
 
     def store(self, uploads: Iterable[Upload]) -> Iterator[StoreResult]:
         for upload in uploads:

@@ -66,7 +66,7 @@ def test_a_session_that_idled_out_is_renewed_without_using_up_an_attempt(
         house.write(f"f{number}")
         (listing,) = house.source.scan()
         new = [file for file in listing.files if file.name == f"f{number}"]
-        worker.execute(house.ledger.admit(run_id, number, new))
+        worker.execute(house.ledger.admit(run_id, number, new), lambda: None)
         session = remotes[-1]._session
         assert session is not None
         control_socket = session.wire.connection

@@ -78,8 +78,11 @@ class Remote(Protocol):
         """Log in. Raises RunError, or SessionError."""
         ...
 
-    def prepare(self) -> None:
-        """Make sure our folders are there. Raises RemotePathMissing, RemoteReadOnly."""
+    def prepare(self) -> Sequence[str]:
+        """Make sure our folders are there. Returns the names in the temporary one.
+
+        Raises: RemotePathMissing, RemoteReadOnly.
+        """
         ...
 
     def store(self, uploads: Iterable[Upload]) -> Iterator[StoreResult]:
@@ -97,10 +100,6 @@ class Remote(Protocol):
     def was_renamed(self, temporary_name: str, final_path: str, size_bytes: int) -> bool:
         """Whether a renaming took place whose reply nobody heard: the temporary is gone and
         the final has the size."""
-        ...
-
-    def temporaries(self) -> Sequence[str]:
-        """Names in our temporary folder."""
         ...
 
     def restore_displaced(self, name: str, final_path: str) -> None:
@@ -319,14 +318,17 @@ class RunLog(Protocol):
 
 
 class Worker(Protocol):
-    """Carries out batches, one at a time, on one thread."""
+    """Carries out batches, one after another, on one thread."""
 
     def tidy(self) -> None:
         """Open a session only to settle and sweep what an earlier run left."""
         ...
 
-    def execute(self, batch_id: int) -> None:
-        """Raises TooManyConnections (put the batch back, one worker less)."""
+    def execute(self, batch_id: int, take_next: Callable[[], int | None]) -> None:
+        """Carry out this batch and those of take_next, in one go; None: no more of them now.
+
+        Raises TooManyConnections (put all of them back, one worker less).
+        """
         ...
 
     def abort(self) -> None: ...

@@ -12,8 +12,7 @@ from farcopy.planning.remote_path import parse_temporary, temporary_name
 
 def prepare(run_id: int, remote: Remote, ledger: Ledger) -> None:
     """Raises: RemotePathMissing, RemoteReadOnly, SessionError."""
-    remote.prepare()
-    names = remote.temporaries()
+    names = remote.prepare()
     _settle(run_id, remote, ledger, frozenset(names))
     _sweep(remote, ledger, names)
     # From here on temporaries are made; the end of the run says whether none is left.

@@ -1,4 +1,4 @@
-"""A worker: takes a batch, sends its files over one session, records what became of them.
+"""A worker: takes batches, sends their files over one session, records what became of them.
 
 Retries, lost sessions and stops are decided here (planning/retry says how);
 the remote only sends and tells.
@@ -99,15 +99,20 @@ class TransferWorker:
         self._recorded_at_s = clock.monotonic_s()
         self._todo: deque[Job] = deque()
         self._in_hand: deque[Job] = deque()
+        self._take_next: Callable[[], int | None] = lambda: None
+        # Of one taken before these all files have their outcome: at most one is in hand
+        # when the next is taken.
+        self._open_batches: deque[int] = deque(maxlen=2)
         self._idle_losses = 0
         self._lost_files = 0
 
-    def execute(self, batch_id: int) -> None:
+    def execute(self, batch_id: int, take_next: Callable[[], int | None]) -> None:
         if self._control.should_end():
             return
-        claimed = self._ledger.claim(batch_id)
-        self._todo = deque(Job(file, self._upload(file)) for file in claimed)
+        self._take_next = take_next
+        self._todo.clear()
         self._in_hand.clear()
+        self._claim(batch_id)
         try:
             self._send_all()
         except TooManyConnections as error:
@@ -122,7 +127,20 @@ class TransferWorker:
             self._discard_interrupted()
         finally:
             self._record()
-            self._ledger.put_back(batch_id)
+            while self._open_batches:
+                self._ledger.put_back(self._open_batches.popleft())
+
+    def _claim(self, batch_id: int) -> None:
+        self._open_batches.append(batch_id)
+        claimed = self._ledger.claim(batch_id)
+        self._todo.extend(Job(file, self._upload(file)) for file in claimed)
+
+    def _has_more(self) -> bool:
+        """Whether there is a file to send; if need be of the next batch, so that the last
+        one of this need not wait for its name."""
+        if not self._todo and (batch_id := self._take_next()) is not None:
+            self._claim(batch_id)
+        return bool(self._todo)
 
     def tidy(self) -> None:
         if self._control.should_end():
@@ -158,7 +176,7 @@ class TransferWorker:
 
     def _feed(self) -> Iterator[Upload]:
         """The uploads of one pass. A job to be tried again stands at the end, with its wait."""
-        while self._todo and not self._control.should_end():
+        while not self._control.should_end() and self._has_more():
             job = self._todo[0]
             if job.wait_s and self._in_hand:
                 return  # the remote publishes what it holds back, and we wait after that

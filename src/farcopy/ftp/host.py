@@ -19,7 +19,8 @@ DISTRUSTED_FOR = timedelta(days=7)
 class HostProfile:
     """answers_in_order: several commands may be sent at once; None: not asked yet.
 
-    refuses_epsv: PASV works, and EPSV did not. refuses_to_replace: to rename over an
+    refuses_epsv: PASV works, and EPSV did not; tries_pasv: EPSV did not, and PASV has yet to
+    show. refuses_to_replace: to rename over an
     existing file. refuses_hashes: it offers MD5s and would not tell one.
     connection_limit: sessions it had let in when it refused one more; None: it never did.
     most_connections: sessions it let in at once, in the last run that had a use for them.
@@ -28,6 +29,7 @@ class HostProfile:
 
     answers_in_order: bool | None = None
     refuses_epsv: bool = False
+    tries_pasv: bool = False
     refuses_to_replace: bool = False
     refuses_hashes: bool = False
     connection_limit: int | None = None

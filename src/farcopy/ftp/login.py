@@ -5,16 +5,16 @@ remote and probe.
 """
 
 import ssl
-from collections.abc import Sequence
 
-from farcopy.core.errors import LocalName, LoginRefused, OutOfStep, ReplyTimeout, TlsFailed
+from farcopy.core.errors import LocalName, LoginRefused, TlsFailed
 from farcopy.ftp import tls
-from farcopy.ftp.features import parse_features
+from farcopy.ftp.features import Features, parse_features
 from farcopy.ftp.host import HostProfile
 from farcopy.ftp.replies import FOREIGN, GREETING, Reply
 from farcopy.ftp.session import Session
 from farcopy.ftp.settings import Budget, SessionSettings
 from farcopy.ftp.sockets import Guard, connect_first, keep_alive, resolve
+from farcopy.ftp.together import ask_together
 from farcopy.ftp.wire import Wire
 
 
@@ -33,7 +33,9 @@ def log_in(
     guard: lets another thread abort all of it, the session included. host: what other
     sessions learnt is not asked again, and what this one learns stands there.
     """
-    budget, host = budget or Budget(), host or HostProfile()
+    budget = budget or Budget()
+    # Who only looks in once takes no chances with a host nobody knows.
+    host = host or HostProfile(answers_in_order=False)
     try:
         try:
             return _log_in(settings, guard, budget, host, is_p256_only=True)
@@ -60,12 +62,12 @@ def _log_in(
     sock = connect_first(addresses, settings.port, waits.connect_s, budget, guard)
     keep_alive(sock)
     wire = Wire(sock, context, waits.reply_s, budget)
-    session = Session(settings, wire, context, guard, budget)
+    session = Session(settings, wire, context, guard, budget, host)
     _await_greeting(session)
     if settings.tls != "off":
         _secure(session, may_retry=is_p256_only)
     _authenticate(session)
-    _settle_in(session, host)
+    _settle_in(session)
     return session
 
 
@@ -115,37 +117,24 @@ def _authenticate(session: Session) -> None:
         raise session.refusal(reply, command)
 
 
-def _settle_in(session: Session, host: HostProfile) -> None:
+def _settle_in(session: Session) -> None:
+    host = session.host
+    session.is_epsv_refused = (host.refuses_epsv or host.tries_pasv) and session.has_pasv
     # RFC 4217 §9: PBSZ 0, then PROT P. Data in clear text is no option.
-    lines = ["PBSZ 0", "PROT P"] if session.is_tls else []
-    if host.features is not None and host.answers_in_order:
-        session.features = host.features
-        lines += ["OPTS UTF8 ON"] if session.features.utf8 else []
-        _ask_at_once(session, host, [*lines, "TYPE I"])
-        return
-    for line in lines:
-        _judge(session, line, session.ask(line))
-    reply = session.ask("FEAT")
-    if reply.is_positive:
-        session.features = parse_features(reply.text)
-    host.features = session.features
-    if session.features.utf8:
-        session.ask("OPTS UTF8 ON")
-    _judge(session, "TYPE I", session.ask("TYPE I"))
-
-
-def _ask_at_once(session: Session, host: HostProfile, lines: Sequence[str]) -> None:
-    """One round trip for all, of a host that is known to answer in order."""
-    try:
-        session.send(lines)
-        for line, reply in [(line, session.exchange(line[:4])) for line in lines]:
-            _judge(session, line, reply)
-    except OutOfStep:
-        host.note_lost_step()
-        raise
-    except ReplyTimeout:
-        host.note_silence()
-        raise
+    # FEAT may forget UTF8, and OPTS be refused: paths are sent in UTF-8 anyway.
+    needed = [*(("PBSZ 0", "PROT P") if session.is_tls else ()), "OPTS UTF8 ON", "TYPE I"]
+    asked = ["FEAT", "PWD"] if host.features is None else []
+    if session.settings.is_passive and host.answers_in_order is not False:
+        asked.append(session.passive_command)  # for the first transfer: a round trip less
+    replies = dict(zip(lines := [*needed, *asked], ask_together(session, lines), strict=True))
+    for line in needed:
+        _judge(session, line, replies[line])
+    if host.features is None:
+        reply = replies["FEAT"]
+        host.features = parse_features(reply.text) if reply.is_positive else Features()
+        session.note_login_directory(replies["PWD"])
+    session.features = host.features
+    session.keep_port(replies.get(session.passive_command))
 
 
 def _judge(session: Session, line: str, reply: Reply) -> None:

@@ -6,8 +6,6 @@ transfer for the EPSV that came with it. Asked with a listing of our own folder,
 which costs nobody a file. Called by remote, once a host.
 """
 
-import time
-from pathlib import PurePosixPath
 
 from farcopy.core.errors import DataConnectionFailed, FarcopyError
 from farcopy.ftp import transfer
@@ -22,37 +20,42 @@ MAX_LINES = 100_000
 _NO_DATA = frozenset({421, 425, 426, 522})
 
 
-def answers_in_order(session: Session, folder: PurePosixPath) -> bool:
+def list_in_order(session: Session, round_trip_s: float) -> list[bytes] | None:
     """Send LIST and NOOP at once: does NOOP's reply come after the transfer's end?
 
-    False in doubt. Raises: SessionError, DataConnectionFailed.
+    If so, the lines of the listing of the working directory; None also in doubt.
+    round_trip_s: to the server. Raises: SessionError, DataConnectionFailed.
     """
-    home = session.login_directory
-    if not session.ask(f"CWD {folder}").is_positive:
-        return False
-    began_s = time.monotonic()
-    reply = session.ask("PASV" if session.is_epsv_refused else "EPSV")
-    round_trip_s = time.monotonic() - began_s
-    is_in_order = False
-    if reply.code in (227, 229):
-        session.send(["LIST", "NOOP"])
-        # The data connection comes late on purpose: until then no transfer can end.
-        wait_for_reading(session.wire.connection, HEAD_START_S + 2 * round_trip_s, session.guard)
-        is_in_order = _codes(session, passive_port(reply)) in ((150, 226, 200), (125, 226, 200))
-    session.ask(f"CWD {home}")
-    return is_in_order
+    port = session.take_port() or _ask_for_port(session)
+    if port is None:
+        return None
+    session.send(["LIST", "NOOP"])
+    # The data connection comes late on purpose: until then no transfer can end.
+    wait_for_reading(session.wire.connection, HEAD_START_S + round_trip_s, session.guard)
+    lines, codes = _listing(session, port)
+    return lines if codes in ((150, 226, 200), (125, 226, 200)) else None
 
 
-def _codes(session: Session, port: int) -> tuple[int, ...]:
+def _ask_for_port(session: Session) -> int | None:
+    reply = session.ask(session.passive_command)
+    if reply.is_refusal and session.has_pasv and not session.is_epsv_refused:
+        session.is_epsv_refused = True
+        reply = session.ask(session.passive_command)
+    return passive_port(reply) if reply.code in (227, 229) else None
+
+
+def _listing(session: Session, port: int) -> tuple[list[bytes], tuple[int, ...]]:
     peer = session.wire.connection.getpeername()[0]
     deadlines = session.settings.deadlines
     try:
         sock = connect(peer, port, session.budget.cut(deadlines.connect_s), session.guard)
+    except OSError as error:
+        raise transfer.port_lost(session) from error
+    try:
         with DataConnection(
             transfer.secure(session, sock), session.guard, deadlines.stall_s, session.budget
         ) as data:
-            for _ in data.lines(MAX_LINES):
-                pass
+            lines = list(data.lines(MAX_LINES))
     except FOREIGN as error:
         session.is_usable = False
         raise DataConnectionFailed(type(error).__name__) from error
@@ -68,4 +71,4 @@ def _codes(session: Session, port: int) -> tuple[int, ...]:
         codes.append(reply.code)
         if len(codes) == 2 and codes[0] >= 400:
             break  # the listing was refused, and NOOP answered
-    return tuple(codes)
+    return lines, tuple(codes)

@@ -165,6 +165,18 @@ def connect_passive(session: Session) -> socket.socket:
     return _connect(session, passive_port(reply), wait_s)
 
 
+def port_lost(session: Session) -> FarcopyError:
+    """What it means that a port asked for ahead does not answer. This session is over:
+    commands are on their way whose replies wait for the data."""
+    session.is_usable = False
+    if session.has_had_data:
+        return ConnectionLost("the data connection failed")
+    if session.has_pasv and not session.is_epsv_refused:
+        session.host.tries_pasv = True  # some firewalls know PASV only
+        return ConnectionLost("the port of EPSV does not answer")
+    return DataConnectionFailed("the passive port does not answer")
+
+
 def _connect(session: Session, port: int, wait_s: float) -> socket.socket:
     # To the control connection's peer, whatever address the reply names: a server
     # must not send us elsewhere, and behind NAT it names a wrong one anyway.
