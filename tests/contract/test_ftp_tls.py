@@ -255,11 +255,12 @@ def test_many_files_over_tls_resume_the_session_each_time(
 def test_a_data_connection_that_is_refused_leaves_no_empty_file(
     real_tls_place: RealPlace, monkeypatch: pytest.MonkeyPatch, is_pipelined: bool
 ) -> None:
-    monkeypatch.setattr("farcopy.ftp.transfer.session_to_reuse", lambda _control: None)
     host = HostProfile(answers_in_order=is_pipelined)
     remote = FtpRemote(real_tls_place.settings, HOME_ID, host=host)
     remote.open()
     remote.prepare()
+    remote.open()  # one that has had no data connection
+    monkeypatch.setattr("farcopy.ftp.transfer.session_to_reuse", lambda _control: None)
     if real_tls_place.place.kind == "pure-ftpd":  # does not ask for the session's reuse
         assert errors(remote.store([make_upload(1, b"x")])) == [None]
     else:

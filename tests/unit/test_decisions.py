@@ -88,10 +88,10 @@ def test_a_look_is_due_at_once_and_then_every_interval() -> None:
 def test_a_batch_is_a_small_share_of_those_before_and_none_is_larger_than_the_bound() -> None:
     cuts = range(0, 50_000, 100)
     limits = [batch_limit(cut, 8) for cut in cuts]
-    assert limits[0] == 4
+    assert limits[0] == 2
     assert limits == sorted(limits)
     assert limits[-1] == MAX_FILES
-    assert all(limit <= max(4, cut / 8 / 16) for cut, limit in zip(cuts, limits, strict=True))
+    assert all(limit <= max(2, cut / 8 / 16) for cut, limit in zip(cuts, limits, strict=True))
     assert is_full(1, MAX_BYTES, 8)
     assert is_full(8, 0, 8)
     assert not is_full(7, 10, 8)

@@ -15,25 +15,26 @@ from farcopy.ftp.session import Session
 from farcopy.ftp.sockets import connect, wait_for_reading
 
 HEAD_START_S = 0.1
-"""An event loop answers within a round trip; one that serves in turn waits for the data."""
+"""An event loop answers within this and a round trip; who serves in turn waits for the data."""
 MAX_LINES = 100_000
 _NO_DATA = frozenset({421, 425, 426, 522})
 
 
-def list_in_order(session: Session, round_trip_s: float) -> list[bytes] | None:
-    """Send LIST and NOOP at once: does NOOP's reply come after the transfer's end?
+def list_in_order(session: Session, home: str, wait_s: float) -> list[bytes] | None:
+    """Send LIST and CWD home at once: does CWD's reply come after the transfer's end?
 
     If so, the lines of the listing of the working directory; None also in doubt.
-    round_trip_s: to the server. Raises: SessionError, DataConnectionFailed.
+    wait_s: for a reply to CWD that comes too early. Raises: SessionError, DataConnectionFailed.
     """
     port = session.take_port() or _ask_for_port(session)
     if port is None:
+        session.ask(f"CWD {home}")
         return None
-    session.send(["LIST", "NOOP"])
+    session.send(["LIST", f"CWD {home}"])
     # The data connection comes late on purpose: until then no transfer can end.
-    wait_for_reading(session.wire.connection, HEAD_START_S + round_trip_s, session.guard)
+    wait_for_reading(session.wire.connection, wait_s, session.guard)
     lines, codes = _listing(session, port)
-    return lines if codes in ((150, 226, 200), (125, 226, 200)) else None
+    return lines if codes in ((150, 226, 250), (125, 226, 250)) else None
 
 
 def _ask_for_port(session: Session) -> int | None:
@@ -70,5 +71,5 @@ def _listing(session: Session, port: int) -> tuple[list[bytes], tuple[int, ...]]
             raise session.refusal(reply, DATA)
         codes.append(reply.code)
         if len(codes) == 2 and codes[0] >= 400:
-            break  # the listing was refused, and NOOP answered
+            break  # the listing was refused, and CWD answered
     return lines, tuple(codes)

@@ -20,7 +20,7 @@ from farcopy.ftp.folders import KnownFolders, ensure_folder
 from farcopy.ftp.hashes import ServerHash
 from farcopy.ftp.host import HostProfile
 from farcopy.ftp.login import log_in
-from farcopy.ftp.order import list_in_order
+from farcopy.ftp.order import HEAD_START_S, list_in_order
 from farcopy.ftp.publish import remove
 from farcopy.ftp.session import Session
 from farcopy.ftp.settings import SessionSettings
@@ -85,11 +85,14 @@ class FtpRemote:
             self._make_folder(session)
             entered = session.command(f"CWD {self._folder}")
         self._known.add(self._folder)
-        lines = None
-        if self._settings.is_passive and self._host.answers_in_order is None:
-            lines = list_in_order(session, round_trip_s)
+        if not self._settings.is_passive or self._host.answers_in_order is False:
+            session.ask(f"CWD {home}")  # others may want to remove our folder
+            return self.temporaries()
+        is_known = self._host.answers_in_order is True
+        wait_s = 0.0 if is_known else HEAD_START_S + round_trip_s
+        lines = list_in_order(session, home, wait_s)
+        if not is_known:
             self._host.note_order(is_in_order=lines is not None)
-        session.ask(f"CWD {home}")  # others may want to remove our folder
         if lines is None:
             return self.temporaries()
         return _ours(line.rpartition(b" ")[2].decode("utf-8", "replace") for line in lines)

@@ -7,7 +7,7 @@ small share of what was handed out before it.
 
 MAX_FILES = 256
 MAX_BYTES = 64 * 1024 * 1024
-_FIRST_FILES = 4
+_FIRST_FILES = 2
 _SHARE = 16
 """The last batch then costs at most a sixteenth of the time the run has taken so far."""
 
