@@ -67,12 +67,14 @@ def _real_place(
     server = servers.get(name)
     if server is None:
         is_tls = name.endswith("-tls")
-        options = ["LoadModule mod_digest.c"] if name == DIGEST else []
+        options = ["LoadModule mod_digest.c", "AllowStoreRestart on"] if name == DIGEST else []
         server = servers[name] = start(kind, require_tls=is_tls, options=options)
     elif not server.is_alive():
         server.restart()
     place = make_ftp_place(server)
-    yield RealPlace(place)
+    real_place = RealPlace(place)
+    real_place.keeps_parts = name == DIGEST
+    yield real_place
     shutil.rmtree(place.root, ignore_errors=True)
 
 

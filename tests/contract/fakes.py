@@ -48,6 +48,9 @@ class MemoryReader:
         self._md5.update(block)
         return block
 
+    def skip(self, size_bytes: int, /) -> int:
+        return len(self.read(size_bytes))
+
     def check_unchanged(self) -> None:
         if self.is_changed:
             raise SourceChanged

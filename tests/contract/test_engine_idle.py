@@ -58,7 +58,7 @@ def test_a_session_that_idled_out_is_renewed_without_using_up_an_attempt(
     worker = Worker(
         run_id, ledger=house.ledger, sources={"hospital": house.source},
         make_remote=make_remote,
-        gate=SessionGate(lambda remote: preflight.prepare(run_id, remote, house.ledger)),
+        gate=SessionGate(lambda remote: preflight.prepare(run_id, remote, house.ledger, {})),
         control=control, log=Log(run_id), clock=house.clock, retry_scale=0.001,
     )
     rounds = ATTEMPTS + 1  # more sessions lost than a file has attempts

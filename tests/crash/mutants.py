@@ -162,7 +162,7 @@ MUTANTS = (
                 "Replica.objects.none().update(",
             ),
         ),
-        crash_at("sendto", 14),
+        crash_at("sendto", -3, -4),
     ),
     Mutant(
         "a-renaming-is-believed-without-a-look",

@@ -271,6 +271,10 @@ class Ledger(FirstLooks, Renamings, Upheavals, Protocol):
         still in hand."""
         ...
 
+    def awaits(self, replica_id: int) -> int | None:
+        """Size in bytes of a file that is still to be sent, None of any other."""
+        ...
+
 
 class Proofs(Protocol):
     """Where checks of held files are written down, for one destination."""

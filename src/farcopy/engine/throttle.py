@@ -115,6 +115,9 @@ class ThrottledReader:
             self._throttle.wait(len(block))
         return block
 
+    def skip(self, size_bytes: int, /) -> int:
+        return self._reader.skip(size_bytes)
+
     def check_unchanged(self) -> None:
         self._reader.check_unchanged()
 

@@ -7,8 +7,8 @@ the remote only sends and tells.
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from farcopy.core.errors import (
@@ -31,6 +31,7 @@ from farcopy.core.ports import Clock, Ledger, Remote, RunLog, Source
 from farcopy.core.states import FileState
 from farcopy.engine.control import Pace, RunControl, SessionGate
 from farcopy.engine.throttle import Throttle, ThrottledReader
+from farcopy.planning.continuing import is_worth_continuing
 from farcopy.planning.remote_path import remote_path, temporary_name
 from farcopy.planning.retry import ATTEMPTS, RETRY_SOON, decide_retry
 
@@ -62,7 +63,8 @@ class TransferWorker:
 
     make_remote: a new, closed session. retry_scale: factor on all waits. pace: told what
     passes. throttle: of all workers together. on_failure: told of each failed file's
-    replica id and error code.
+    replica id and error code. left_over: temporaries that may be continued, by replica id,
+    shared by all workers.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class TransferWorker:
         throttle: Throttle | None = None,
         retry_scale: float = 1.0,
         on_failure: Callable[[int, str], None] = lambda _id, _code: None,
+        left_over: MutableMapping[int, str] | None = None,
     ) -> None:
         self._run_id = run_id
         self._ledger = ledger
@@ -94,6 +97,7 @@ class TransferWorker:
         self._throttle = throttle or Throttle(clock.monotonic_s)
         self._retry_scale = retry_scale
         self._on_failure = on_failure
+        self._left_over = {} if left_over is None else left_over
         self._is_open = False
         self._outcomes: list[Outcome] = []
         self._recorded_at_s = clock.monotonic_s()
@@ -156,6 +160,8 @@ class TransferWorker:
         self._remote.abort()
 
     def close(self) -> None:
+        if self._left_over:
+            self._control.note_untidy()
         self._remote.close()
         self._forget_session()
 
@@ -194,6 +200,8 @@ class TransferWorker:
             ):
                 self._record()
             self._in_hand.append(job)
+            if name := self._left_over.pop(job.claimed.replica_id, None):
+                job.upload = replace(job.upload, left_over=name)
             yield job.upload
 
     def _upload(self, claimed: ClaimedFile) -> Upload:
@@ -310,6 +318,8 @@ class TransferWorker:
         before may still be on its way, and would empty what was sent since."""
         claimed = self._ledger.reclaim(job.claimed)
         if claimed is not None:  # else the fence stops it
+            if is_worth_continuing(job.upload.size_bytes):
+                self._left_over[claimed.replica_id] = job.upload.temporary_name
             job.claimed = claimed
             job.upload = self._upload(claimed)
 

@@ -35,14 +35,20 @@ class ServerHash:
         self._may_ask = may_ask
         self._chosen_for: Session | None = None
 
+    def is_offered(self, session: Session) -> bool:
+        """Whether it is worth asking."""
+        return (
+            self._command(session) is not None and self._may_ask and not self._host.refuses_hashes
+        )
+
     def md5(self, session: Session, path: PurePosixPath, size_bytes: int) -> str | None:
         """32 lower-case digits; None: not offered, or refused, now or before.
 
         size_bytes: the server has to read so much and gets time for it.
         Raises: SessionError, Interrupted.
         """
-        command = next((name for name in _ANSWERS if name in session.features.hashes), None)
-        if command is None or not self._may_ask or self._host.refuses_hashes:
+        command = self._command(session)
+        if command is None or not self.is_offered(session):
             return None
         if command == "XMD5" and (" " in str(path) or not size_bytes):
             return None  # a blank begins the range of bytes; ProFTPD has no hash of no bytes
@@ -57,6 +63,10 @@ class ServerHash:
         else:
             self._host.has_told_hashes = True
         return answer
+
+    @staticmethod
+    def _command(session: Session) -> str | None:
+        return next((name for name in _ANSWERS if name in session.features.hashes), None)
 
     def _ask(
         self, session: Session, command: str, path: PurePosixPath, size_bytes: int

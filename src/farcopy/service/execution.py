@@ -126,9 +126,10 @@ def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> None:
     row, ledger, control, host = outfit.row, outfit.ledger, outfit.control, outfit.host
     sources = wiring.sources_of(row.settings)
     folders = KnownFolders()
+    left_over: dict[int, str] = {}
 
     def prepare(remote: Remote) -> None:
-        preflight.prepare(run_id, remote, ledger)
+        preflight.prepare(run_id, remote, ledger, left_over)
         wiring.note_what_was_learnt(remote, row)
 
     gate = SessionGate(prepare)
@@ -150,6 +151,7 @@ def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> None:
             pace=pace,
             throttle=outfit.throttle,
             retry_scale=outfit.environment.retry_scale,
+            left_over=left_over,
             on_failure=lambda entry, code: _log.warning(
                 "upload.failed", extra={"run": run_id, "entry": entry, "code": code}
             ),

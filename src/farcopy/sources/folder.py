@@ -214,6 +214,9 @@ class FolderReader:
         self._md5.update(block)
         return block
 
+    def skip(self, size_bytes: int, /) -> int:
+        return len(self.read(size_bytes))
+
     def check_unchanged(self) -> None:
         now = os.fstat(self._descriptor)
         if _identity(now) != _identity(self._opened):

@@ -117,6 +117,13 @@ class DatabaseLedger(Renamings, Upheavals, FirstLooks):
         )
         return "/".join(part for part in row if part) if row else None
 
+    def awaits(self, replica_id: int) -> int | None:
+        rows = Replica.objects.filter(
+            pk=replica_id, destination_id=self._destination_id,
+            state__in=(FileState.PENDING, FileState.FAILED, _IN_HAND),
+        )
+        return rows.values_list("size_bytes", flat=True).first()
+
     # --- what is due ---
 
     def admit(self, run_id: int, number: int, files: Sequence[SourceFile]) -> int:
