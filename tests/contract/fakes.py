@@ -40,12 +40,15 @@ class MemoryReader:
     def __init__(self, content: bytes, *, is_changed: bool = False) -> None:
         self._content = io.BytesIO(content)
         self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha256 = hashlib.sha256()
+        self._has_sha256 = False
         self.is_changed = is_changed
         self.is_closed = False
 
     def read(self, size_bytes: int, /) -> bytes:
         block = self._content.read(size_bytes)
         self._md5.update(block)
+        self._sha256.update(block)
         return block
 
     def skip(self, size_bytes: int, /) -> int:
@@ -55,9 +58,17 @@ class MemoryReader:
         if self.is_changed:
             raise SourceChanged
 
+    def also_sha256(self) -> None:
+        assert not self._content.tell()
+        self._has_sha256 = True
+
     @property
     def md5(self) -> str:
         return self._md5.hexdigest()
+
+    @property
+    def sha256(self) -> str:
+        return self._sha256.hexdigest() if self._has_sha256 else ""
 
     def __enter__(self) -> Self:
         return self

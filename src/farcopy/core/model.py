@@ -158,9 +158,18 @@ class SourceReader(Protocol):
         """Raises SourceChanged unless fstat equals the one at opening."""
         ...
 
+    def also_sha256(self) -> None:
+        """Make that hash too: of servers that tell no other. Before the first byte is read."""
+        ...
+
     @property
     def md5(self) -> str:
         """MD5 of everything read so far, 32 hex digits."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """64 hex digits, "" unless it was asked for."""
         ...
 
     def __enter__(self) -> Self: ...

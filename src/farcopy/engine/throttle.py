@@ -121,9 +121,16 @@ class ThrottledReader:
     def check_unchanged(self) -> None:
         self._reader.check_unchanged()
 
+    def also_sha256(self) -> None:
+        self._reader.also_sha256()
+
     @property
     def md5(self) -> str:
         return self._reader.md5
+
+    @property
+    def sha256(self) -> str:
+        return self._reader.sha256
 
     def __enter__(self) -> Self:
         self._reader.__enter__()

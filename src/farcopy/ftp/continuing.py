@@ -30,20 +30,22 @@ def take_up(
     if there is None:
         return 0
     if 0 < there < hand.upload.size_bytes and session.features.rest_stream:
-        proof = server_hash.md5(session, left_over, there)
-        if proof is not None and proof == _md5_of_first(there, session, reader):
+        proof = server_hash.ask(session, left_over, there)
+        is_as_long = proof is not None and _skip(there, session, reader)
+        if is_as_long and proof == server_hash.of_read(session, reader):
             rename(session, left_over, hand.temporary)
             return there
     remove(session, left_over)
     return 0
 
 
-def _md5_of_first(size_bytes: int, session: Session, reader: SourceReader) -> str:
+def _skip(size_bytes: int, session: Session, reader: SourceReader) -> bool:
+    """Whether the source is as long."""
     left = size_bytes
     while left:
         session.guard.check()  # of some gigabytes it takes long
         passed = reader.skip(min(left, BLOCK_BYTES))
         if not passed:
-            return ""
+            return False
         left -= passed
-    return reader.md5
+    return True

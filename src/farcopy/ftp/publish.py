@@ -50,7 +50,7 @@ class InHand:
 
     is_displaced: the old final may lie aside under `displaced`. is_intended: the
     ledger has noted that it may get its final name. is_published: it has it.
-    is_verified: the server's own hash of the temporary is that of what was sent.
+    proof: what the server's own hash has to be. is_verified: it was.
     """
 
     upload: Upload
@@ -58,6 +58,7 @@ class InHand:
     final: PurePosixPath
     phase: Phase = Phase.BEFORE
     md5: str = ""
+    proof: str = ""
     is_displaced: bool = False
     is_verified: bool = False
     is_intended: bool = False
@@ -109,7 +110,7 @@ class Publisher:
             except BaseException:
                 session.is_usable = False  # a caller's error: nobody read the last reply
                 raise
-            hand.md5 = reader.md5
+            hand.md5, hand.proof = reader.md5, self._hash.of_read(session, reader)
             hand.phase = Phase.SENT
             try:
                 transfer.finish(session, data)
@@ -127,9 +128,9 @@ class Publisher:
             raise UploadRefused("continued, and the server tells no hash of the whole")
 
     def compare_hash(self, hand: InHand) -> None:
-        """Prove the temporary, where the server can tell its MD5. Raises: HashMismatch."""
-        there = self._hash.md5(self._session, hand.temporary, hand.upload.size_bytes)
-        if there is not None and there != hand.md5:
+        """Prove the temporary, where the server can tell its hash. Raises: HashMismatch."""
+        there = self._hash.ask(self._session, hand.temporary, hand.upload.size_bytes)
+        if there is not None and there != hand.proof:
             hand.phase = Phase.SENDING  # all bytes are there, but not the right ones
             raise HashMismatch
         hand.is_verified = there is not None

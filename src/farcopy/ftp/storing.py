@@ -83,6 +83,7 @@ class Storing:
         if upload.size_bytes > ALONE_ABOVE_BYTES or not self._pipelines:
             yield from self._publish_behind()
         session = self._usable()
+        self._choose_hashes(session, reader)
         try:
             hand = self._take_in_hand(upload)
         except FileError as error:
@@ -123,10 +124,9 @@ class Storing:
             return False
         left_over = hand.temporary.with_name(name)
         offset = take_up(session, self._hash, hand, left_over, reader)
-        publisher = self._publisher_of(session)
         if offset:
             try:
-                publisher.send(hand, reader, offset)
+                self._publisher_of(session).send(hand, reader, offset)
             except FileError:
                 if hand.phase is not Phase.BEGINNING:
                     raise
@@ -134,9 +134,18 @@ class Storing:
                 remove(session, hand.temporary)
             else:
                 return True
-        with hand.upload.open_source() as again:
-            publisher.send(hand, again)
+        self._send_singly(session, hand)
         return True
+
+    def _send_singly(self, session: Session, hand: InHand) -> None:
+        """From its beginning, one command at a time. The reader before has been read from."""
+        with hand.upload.open_source() as again:
+            self._choose_hashes(session, again)
+            self._publisher_of(session).send(hand, again)
+
+    def _choose_hashes(self, session: Session, reader: SourceReader) -> None:
+        if self._hash.algorithm(session) == "sha256":
+            reader.also_sha256()
 
     def _may_continue(self, session: Session, hand: InHand) -> bool:
         """Whether the temporary is worth keeping: a later try proves what there is of it."""
@@ -145,7 +154,7 @@ class Storing:
             and is_worth_continuing(hand.upload.size_bytes)
             and session.features.rest_stream
             and not self._host.refuses_restart
-            and self._hash.is_offered(session)
+            and self._hash.algorithm(session) is not None
         )
 
     def _send(
@@ -156,10 +165,9 @@ class Storing:
             return
         try:
             self._pipeline_of(session).send(hand, reader, behind)
+            hand.proof = self._hash.of_read(session, reader)
         except StorRefused:
-            # Step by step, publish finds out why; the reader has been read from.
-            with hand.upload.open_source() as again:
-                self._publisher_of(session).send(hand, again)
+            self._send_singly(session, hand)  # publish finds out why
         else:
             self._publisher_of(session).compare_hash(hand)
 
