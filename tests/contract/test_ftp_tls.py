@@ -15,6 +15,7 @@ from farcopy.ftp.host import HostProfile
 from farcopy.ftp.remote import FtpRemote
 from farcopy.ftp.settings import SessionSettings
 from farcopy.planning.remote_path import temporary_name
+from tests.contract.conftest import go_no_further
 from tests.contract.fakes import errors, make_upload
 from tests.contract.hostile import Mumbler
 from tests.contract.places import HOME_ID, SHORT, PyFtpPlace, RealPlace
@@ -289,3 +290,19 @@ def test_plain_servers_are_plain(pyftp_place: PyFtpPlace) -> None:
     assert not remote.is_tls
     remote.close()
     assert not remote.is_tls
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_every_server_is_spoken_to_in_both_versions(
+    real_tls_place: RealPlace, monkeypatch: pytest.MonkeyPatch, version: ssl.TLSVersion
+) -> None:
+    """What the contract suite takes for granted when it says -tls and -tls12."""
+    go_no_further(version, monkeypatch)
+    remote = FtpRemote(real_tls_place.settings, HOME_ID)
+    remote.open()
+    session = remote._session
+    assert session is not None
+    connection = session.wire.connection
+    assert isinstance(connection, ssl.SSLSocket)
+    assert connection.version() == version.name.replace("_", ".")
+    remote.close()
