@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from farcopy import __version__, cli_proof
+from farcopy import __version__, cli_connection, cli_proof
 from farcopy.core.config import FIELDS, Field
 from farcopy.core.errors import FarcopyError, RunAlreadyOn, SettingsInvalid
 from farcopy.core.model import ActionKind
@@ -166,24 +166,6 @@ def configure(ftp_password_stdin: bool, as_json: bool, **options: Any) -> None:
         click.echo(f"{name:<{width}}  {'-' if value is None else json.dumps(value)}")
     for warning in view.warnings:
         click.echo(f"warning: {warning}", err=True)
-
-
-@cli.command("test-connection")
-def test_connection() -> None:
-    """Log in to the FTP server and list the directory; uploads nothing."""
-    set_up()
-    from farcopy.service.connection import test_connection as test
-
-    try:
-        result = test()
-    except FarcopyError as error:
-        if not error.cause_word:
-            raise
-        click.echo(f"Failed to connect to FTP server: {error.cause_word}\n{error.text}", err=True)
-        sys.exit(EXIT_FAILED)
-    how = "encrypted" if result.is_tls else "NOT encrypted"
-    click.echo(f"FTP connection successful ({how}); "
-               f"{result.files_in_directory} files in the directory")
 
 
 # --- runs ---
@@ -370,7 +352,7 @@ def _line_of_stdin() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-for _verb in cli_proof.VERBS:
+for _verb in (*cli_proof.VERBS, *cli_connection.VERBS):
     cli.add_command(_verb)
 
 

@@ -17,6 +17,7 @@ UNKNOWN = "/api/sync/nothing.php"
 # Refused by its fields or the state of things, behind the gate: nothing is changed or sent.
 BODIES: dict[str, dict[str, object]] = {
     "/api/sync/configure-sync.php": {"nope": 1},
+    "/api/sync/retry.php": {"run_id": 0},
     "/api/auth/login.php": {"username": "", "password": ""},
     "/api/auth/password.php": {"current_password": "", "new_password": ""},
 }

@@ -209,6 +209,7 @@ class SyncHistory(models.Model):
     phase = models.CharField(max_length=20, default="")
     bytes_on_line = models.BigIntegerField(default=0)
     bytes_per_s = models.FloatField(default=0)
+    connections = models.IntegerField(default=0, db_default=0)
 
     cancel_requested_at = models.DateTimeField(null=True)
 
@@ -350,6 +351,19 @@ class Look(models.Model):
 
     class Meta:
         db_table = "looks"
+
+
+class BacklogSample(models.Model):
+    """What waited to go off-site at a moment. lag_s: for how long a file had waited at most."""
+
+    at = models.DateTimeField(db_index=True)
+    files = models.BigIntegerField()
+    bytes = models.BigIntegerField()
+    lag_s = models.FloatField()
+    is_whole = models.BooleanField(default=True)
+
+    class Meta:
+        db_table = "backlog_samples"
 
 
 class AuditLog(models.Model):

@@ -11,6 +11,7 @@ ERROR_WORDS: Final = {
     400: "Invalid input, or something has to be configured first; `code` tells",
     401: "Not logged in, session expired, or wrong credentials",
     403: "Not an admin, a generated password not yet changed, or a request from another site",
+    404: "There is no such run or account",
     409: "A sync is already running",
     413: "The body is larger than 64 KiB",
     415: "The body is not application/json in UTF-8",

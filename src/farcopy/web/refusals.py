@@ -55,6 +55,7 @@ PASSWORD_CHANGE_REQUIRED: Final = Refusal(
     "Forbidden - The password was generated and must be changed first",
 )
 NOT_FOUND: Final = Refusal(404, "not_found", "Not found")
+NO_SUCH_RUN: Final = Refusal(404, "no_such_run", "There is no run with this id")
 CROSS_SITE: Final = Refusal(
     403, "cross_site", "Forbidden - Request from another site; see CORS_ALLOWED_ORIGINS"
 )
@@ -77,6 +78,10 @@ def invalid_json(problem: str) -> Refusal:
 def too_many(code: str, text: str, wait_s: float) -> Refusal:
     seconds = str(max(1, -int(-wait_s // 1)))
     return Refusal(429, code, text, {"Retry-After": seconds})
+
+
+def too_many_tests(wait_s: float) -> Refusal:
+    return too_many("too_many_tests", "Too many connection tests; try again later", wait_s)
 
 
 MAX_NAMED_FIELDS: Final = 50

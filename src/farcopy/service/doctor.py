@@ -1,0 +1,80 @@
+"""The doctor: goes the way of a sync to the server, step by step, and says what is wrong.
+
+It writes a small file of its own to the remote and removes it. For the API and `farcopy doctor`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from farcopy.core.errors import FtpNotConfigured
+from farcopy.core.examination import Step, StepResult
+from farcopy.engine.doctor import examine
+from farcopy.ftp.doctor import FtpExamination
+from farcopy.planning.diagnosis import TITLES, Diagnosis, diagnose
+from farcopy.service import wiring
+from farcopy.store import configuration as stored
+
+WITHIN_S = 60.0
+"""All steps together: somebody waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A step as it is told. diagnosis: only of one that failed."""
+
+    result: StepResult
+    title: str
+    diagnosis: Diagnosis | None
+
+
+def check_configured() -> None:
+    """Raises: FtpNotConfigured, KeyMismatch."""
+    if not stored.load().settings.is_ftp_configured:
+        raise FtpNotConfigured
+
+
+def findings() -> Iterator[Finding]:
+    """Each step as soon as it is over. Raises: FtpNotConfigured, KeyMismatch."""
+    check_configured()
+    row = stored.load()
+    examination = FtpExamination(
+        wiring.session_settings(row), row.home_id, row.settings.ftp_connections, WITHIN_S
+    )
+    for result in examine(examination, wiring.SystemClock()):
+        is_tls = any(what == "certificate for" for what, _ in result.seen)
+        if result.step is Step.TLS and is_tls and result.error is None and not row.has_seen_tls:
+            stored.note_tls(row.settings)
+        error = result.error
+        diagnosis = diagnose(result.step, error, result.sign) if error else None
+        yield Finding(result, TITLES[result.step], diagnosis)
+
+
+def as_data(found: list[Finding]) -> dict[str, object]:
+    """What doctor.php and `farcopy doctor --json` answer: every step, those not reached too."""
+    steps: list[dict[str, object]] = [_step(finding) for finding in found]
+    reached = {finding.result.step for finding in found}
+    steps += [
+        {"step": step.value, "title": TITLES[step], "status": "not_reached", "took_ms": None,
+         "seen": [], "code": "", "cause": "", "action": ""}
+        for step in Step if step not in reached
+    ]
+    is_well = all(finding.diagnosis is None for finding in found)
+    return {
+        "is_well": is_well,
+        "took_ms": sum(round(finding.result.took_s * 1000) for finding in found),
+        "steps": steps,
+    }
+
+
+def _step(finding: Finding) -> dict[str, object]:
+    result, diagnosis = finding.result, finding.diagnosis
+    return {
+        "step": result.step.value,
+        "title": finding.title,
+        "status": "ok" if diagnosis is None else "failed",
+        "took_ms": round(result.took_s * 1000),
+        "seen": [{"name": name, "value": value} for name, value in result.seen],
+        "code": result.error.code if result.error else "",
+        "cause": diagnosis.cause if diagnosis else "",
+        "action": diagnosis.action if diagnosis else "",
+    }
