@@ -172,7 +172,7 @@ def status_data(view: StatusView) -> dict[str, object]:
 def finding_lines(finding: Finding) -> list[str]:
     """A step of the doctor for a person."""
     diagnosis = finding.diagnosis
-    mark = "ok    " if diagnosis is None else "FAILED"
+    mark = {"ok": "ok    ", "caution": "CARE  ", "failed": "FAILED"}[finding.status]
     lines = [f"{mark}  {finding.title} ({finding.result.took_s * 1000:.0f} ms)"]
     lines.extend(f"        {name}: {value}" for name, value in finding.result.seen)
     if diagnosis is not None:

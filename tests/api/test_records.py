@@ -80,7 +80,8 @@ def test_runs_are_filtered_by_status_type_and_time(admin: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("query", "bad"),
     [("limit=501", "limit"), ("limit=0", "limit"), ("before=-1", "before"),
-     ("before=1_0", "before"), ("status=ok", "status"), ("type=x", "type"), ("since=yesterday", "since"),
+     ("before=1_0", "before"), ("status=ok", "status"),
+     ("type=x", "type"), ("since=yesterday", "since"),
      ("nope=1", "nope"), ("limit=1&limit=2", "limit"), ("limit=%D9%A1", "limit"),
      ("limit=" + "9" * 5000, "limit")],
 )
@@ -195,7 +196,8 @@ def test_the_doctor_tells_every_step_and_is_limited(
                     "ftp_password": PASSWORD, "ftp_connections": 2}
         admin.post("/api/sync/configure-sync.php", json=settings)
         well = admin.post("/api/sync/doctor.php").json()["data"]
-        assert (well["is_well"], {step["status"] for step in well["steps"]}) == (True, {"ok"})
+        assert well["is_well"] is True
+        assert [s["step"] for s in well["steps"] if s["status"] != "ok"] == ["tls"]  # plain FTP
         admin.post("/api/sync/configure-sync.php", json={"ftp_password": "wrong"})
         ill = admin.post("/api/sync/doctor.php").json()["data"]
         statuses = {step["step"]: step["status"] for step in ill["steps"]}

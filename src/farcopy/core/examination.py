@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from farcopy.core.errors import FarcopyError
+
+FINGERPRINT: Final = "SHA-256 fingerprint"
+"""How the certificate's fingerprint is named among what was seen: the page offers to pin it."""
 
 
 class Step(StrEnum):

@@ -10,6 +10,8 @@ import ssl
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID, NameOID
 
+from farcopy.core.examination import FINGERPRINT
+
 
 def trusting_context() -> ssl.SSLContext:
     """For looking at a certificate. Nothing of ours may be sent over such a connection."""
@@ -41,7 +43,7 @@ def _of_certificate(der: bytes) -> list[tuple[str, str]]:
         ]
     except ValueError:  # odd enough for the parser, and yet it has a fingerprint
         told = []
-    return [*told, ("SHA-256 fingerprint", pairs)]
+    return [*told, (FINGERPRINT, pairs)]
 
 
 def _names(certificate: x509.Certificate) -> list[str]:

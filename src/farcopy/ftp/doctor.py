@@ -106,7 +106,7 @@ class FtpExamination:
             self._settings, context, self._addresses, self._budget, self._guard
         )
         peer = self._session.wire.connection.getpeername()
-        return [("address", str(peer[0])), ("port", str(peer[1]))]
+        return [("address", f"{peer[0]}, port {peer[1]}")]
 
     def _secure(self) -> Seen:
         if self._settings.tls == "off":

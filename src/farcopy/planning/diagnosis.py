@@ -3,11 +3,12 @@
 They are for an admin who has never heard of EPSV. No server text is mixed in.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from farcopy.core.errors import FarcopyError
-from farcopy.core.examination import Sign, Step
+from farcopy.core.examination import FINGERPRINT, Sign, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,10 @@ _BY_STEP_AND_CODE: Final = {
     ),
 }
 
+_PLAIN: Final = Diagnosis(
+    "The connection is not encrypted: images and the password can be read on the way.",
+    "Ask your host for FTPS (explicit TLS), or use this server within a VPN only.",
+)
 _DATA_CONNECTION: Final = Diagnosis(
     "The control connection works, the data connection does not: a firewall blocks the "
     "passive ports.",
@@ -163,6 +168,13 @@ def diagnose(step: Step, error: FarcopyError, sign: Sign = Sign.NONE) -> Diagnos
         return found
     what, _, action = error.text.partition("; ")
     return Diagnosis(_sentence(what), _sentence(action or "the server's log may say why"))
+
+
+def caution(step: Step, seen: Sequence[tuple[str, str]]) -> Diagnosis | None:
+    """What an admin should know of a step that went well."""
+    if step is Step.TLS and FINGERPRINT not in dict(seen):
+        return _PLAIN
+    return None
 
 
 def _sentence(text: str) -> str:

@@ -113,8 +113,8 @@ def _unfinished_setup(facts: Facts) -> Health | None:
 def _in_motion(facts: Facts) -> Health | None:
     if not facts.is_run_on:
         return None
-    return Health(Level.BUSY, "running", "A sync is on", _waiting_text(facts) or
-                  "The sources are being looked through.")
+    return Health(Level.BUSY, "running", "A sync is on",
+                  "The sources are looked through, and what is new or changed goes off-site.")
 
 
 def _at_rest(facts: Facts) -> Health:

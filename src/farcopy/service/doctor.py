@@ -10,7 +10,7 @@ from farcopy.core.errors import FtpNotConfigured
 from farcopy.core.examination import Step, StepResult
 from farcopy.engine.doctor import examine
 from farcopy.ftp.doctor import FtpExamination
-from farcopy.planning.diagnosis import TITLES, Diagnosis, diagnose
+from farcopy.planning.diagnosis import TITLES, Diagnosis, caution, diagnose
 from farcopy.service import wiring
 from farcopy.store import configuration as stored
 
@@ -20,11 +20,17 @@ WITHIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A step as it is told. diagnosis: only of one that failed."""
+    """A step as it is told. diagnosis: of one that failed, or that went well with a caution."""
 
     result: StepResult
     title: str
     diagnosis: Diagnosis | None
+
+    @property
+    def status(self) -> str:
+        if self.result.error is not None:
+            return "failed"
+        return "ok" if self.diagnosis is None else "caution"
 
 
 def check_configured() -> None:
@@ -41,11 +47,14 @@ def findings() -> Iterator[Finding]:
         wiring.session_settings(row), row.home_id, row.settings.ftp_connections, WITHIN_S
     )
     for result in examine(examination, wiring.SystemClock()):
-        is_tls = any(what == "certificate for" for what, _ in result.seen)
-        if result.step is Step.TLS and is_tls and result.error is None and not row.has_seen_tls:
-            stored.note_tls(row.settings)
         error = result.error
-        diagnosis = diagnose(result.step, error, result.sign) if error else None
+        if error is not None:
+            diagnosis: Diagnosis | None = diagnose(result.step, error, result.sign)
+        else:
+            diagnosis = caution(result.step, result.seen)
+            has_tls = result.step is Step.TLS and diagnosis is None
+            if has_tls and not row.has_seen_tls:
+                stored.note_tls(row.settings)
         yield Finding(result, TITLES[result.step], diagnosis)
 
 
@@ -58,7 +67,7 @@ def as_data(found: list[Finding]) -> dict[str, object]:
          "seen": [], "code": "", "cause": "", "action": ""}
         for step in Step if step not in reached
     ]
-    is_well = all(finding.diagnosis is None for finding in found)
+    is_well = all(finding.result.error is None for finding in found)
     return {
         "is_well": is_well,
         "took_ms": sum(round(finding.result.took_s * 1000) for finding in found),
@@ -71,7 +80,7 @@ def _step(finding: Finding) -> dict[str, object]:
     return {
         "step": result.step.value,
         "title": finding.title,
-        "status": "ok" if diagnosis is None else "failed",
+        "status": finding.status,
         "took_ms": round(result.took_s * 1000),
         "seen": [{"name": name, "value": value} for name, value in result.seen],
         "code": result.error.code if result.error else "",

@@ -9,6 +9,7 @@ from ninja import Router
 
 from farcopy.core.states import RunState, SyncType
 from farcopy.service import records
+from farcopy.service.times import shown
 from farcopy.store import run_details
 from farcopy.store.run_details import WantedRuns
 from farcopy.web import query, records_present, refusals
@@ -74,6 +75,7 @@ def list_runs(request: HttpRequest) -> RunsAnswer:
         success=True,
         message="Runs retrieved successfully",
         data=RunsData.model_validate({
+            "now": shown(now),
             "runs": [records_present.run_line(run, now) for run in page],
             "next_before": page[-1].id if len(found) > limit else None,
         }),

@@ -33,6 +33,7 @@ def details(found: RunDetails, now: datetime) -> RunDetailsData:
     is_over = run.status is not RunState.RUNNING
     has_rate = is_over and run.duration_s > 0 and run.counts.bytes_synced
     return RunDetailsData.model_validate({
+        "now": shown(now),
         "run": run_line(run, now),
         "files_due": run.counts.files_due,
         "bytes_due": run.counts.bytes_due,

@@ -1,6 +1,6 @@
 """The shapes of the answers about past runs: history, details, charts, files tried again."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel
 
@@ -26,7 +26,12 @@ class RunLine(HistoryEntry):
     )
 
 
+Now = Annotated[str, told("The time of this answer, in the zone of all others.",
+                          "2025-11-22 10:42:45")]
+
+
 class RunsData(BaseModel):
+    now: Now
     runs: list[RunLine] = told("The newest first.", [example_of(RunLine)])
     next_before: int | None = told(
         "Give it as `before` for the runs that follow; null when there are none.", 5
@@ -63,6 +68,7 @@ class Problem(BaseModel):
 
 
 class RunDetailsData(BaseModel):
+    now: Now
     run: RunLine = told("The run.", example_of(RunLine))
     files_due: int = told("Files found that had to go.", 44)
     bytes_due: int = told("Their bytes.", 270000000)

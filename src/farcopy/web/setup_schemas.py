@@ -37,7 +37,9 @@ class StepEntry(BaseModel):
     step: Literal["name", "connection", "tls", "login", "directory", "probe", "abilities",
                   "connections"] = told("Which one.", "tls")
     title: str = told("The same for people.", "Encryption and certificate")
-    status: Literal["ok", "failed", "not_reached"] = told("How it went.", "ok")
+    status: Literal["ok", "caution", "failed", "not_reached"] = told(
+        "How it went; caution: well, but `cause` should be known.", "ok"
+    )
     took_ms: int | None = told("How long it took; null if it was not reached.", 48)
     seen: list[SeenEntry] = told("What was found.", [example_of(SeenEntry)])
     code: str = told("Code of the error if it failed.", "")
