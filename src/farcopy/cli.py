@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from farcopy import __version__, cli_proof
+from farcopy import __version__, cli_accounts, cli_proof
 from farcopy.core.config import FIELDS, Field
 from farcopy.core.errors import FarcopyError, RunAlreadyOn, SettingsInvalid
 from farcopy.core.model import ActionKind
@@ -270,107 +270,11 @@ def status(as_json: bool) -> None:
     click.echo(json.dumps(status_data(view)) if as_json else "\n".join(status_lines(view)))
 
 
-# --- accounts ---
-
-
-@cli.group()
-def user() -> None:
-    """Accounts for the API and the page."""
-
-
-@user.command("add")
-@click.argument("name")
-@click.option("--role", default="admin", show_default=True,
-              help="admin, radiologist, technician or viewer; only admin may steer farcopy.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-def user_add(name: str, role: str, password_stdin: bool) -> None:
-    """Add an account. Without a password one is generated and shown once."""
-    set_up()
-    from farcopy.store import users
-
-    password, is_generated = _new_password(password_stdin)
-    _account(lambda: users.add(name, role, password, must_change=is_generated))
-    click.echo(f"Added {name} ({role})")
-    if is_generated:
-        click.echo(f"Password: {password}")
-
-
-@user.command("list")
-def user_list() -> None:
-    """Every account with its role."""
-    set_up()
-    from farcopy.store import users
-
-    for account in users.accounts():
-        state = "active" if account.is_active else "disabled"
-        click.echo(f"{account.username}\t{account.role}\t{state}")
-
-
-@user.command("disable")
-@click.argument("name")
-def user_disable(name: str) -> None:
-    """Shut an account out, at its very next request."""
-    set_up()
-    from farcopy.store import users
-
-    _account(lambda: users.disable(name))
-    click.echo(f"Disabled {name}")
-
-
-@user.command("password")
-@click.argument("name")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-def user_password(name: str, password_stdin: bool) -> None:
-    """Set a new password; the account's sessions end."""
-    set_up()
-    from farcopy.store import users
-
-    password, is_generated = _new_password(password_stdin)
-    _account(lambda: users.set_password(name, password, must_change=is_generated))
-    click.echo(f"Changed the password of {name}")
-    if is_generated:
-        click.echo(f"Password: {password}")
-
-
-def _new_password(from_stdin: bool) -> tuple[str, bool]:
-    """(password, whether we made it up)"""
-    from farcopy.store.users import generate_password
-
-    if from_stdin:
-        return _line_of_stdin(), False
-    if sys.stdin.isatty():
-        given = click.prompt("Password (empty: generate one)", hide_input=True, default="",
-                             show_default=False)
-        if given:
-            click.prompt("Again", hide_input=True, value_proc=_same_as(given))
-            return given, False
-    return generate_password(), True
-
-
-def _same_as(expected: str) -> Callable[[str], str]:
-    def check(given: str) -> str:
-        if given != expected:
-            raise click.UsageError("the two passwords differ")
-        return given
-
-    return check
-
-
-def _account(change: Callable[[], None]) -> None:
-    from farcopy.store.users import UserProblem
-
-    try:
-        change()
-    except UserProblem as problem:
-        click.echo(f"farcopy: {problem}", err=True)
-        sys.exit(EXIT_FAILED)
-
-
 def _line_of_stdin() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-for _verb in cli_proof.VERBS:
+for _verb in (*cli_proof.VERBS, *cli_accounts.VERBS):
     cli.add_command(_verb)
 
 

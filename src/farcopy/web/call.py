@@ -19,7 +19,8 @@ from farcopy.web.routes import API_PREFIX, ROUTES, UNKNOWN_ACTION, Route
 class Call:
     """user: signed in, or signing in. tried_username: given at a login that failed.
 
-    fields: the object in the body. code: of the refusal, "" when there is none.
+    account: the name of the one a call about accounts is about. fields: the object in
+    the body. code: of the refusal, "" when there is none.
     """
 
     request_id: str
@@ -27,6 +28,7 @@ class Call:
     address: str
     user: User | None = None
     tried_username: str = ""
+    account: str = ""
     fields: dict[str, object] = field(default_factory=dict)
     code: str = ""
 

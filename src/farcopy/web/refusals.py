@@ -63,6 +63,11 @@ NOT_JSON: Final = Refusal(
 )
 TOO_LARGE: Final = Refusal(413, "body_too_large", "The body is larger than 64 KiB")
 EMPTY_BODY: Final = Refusal(400, "empty_body", "The body is empty; a JSON object is expected")
+USER_UNKNOWN: Final = Refusal(404, "user_unknown", "There is no account of this name")
+USER_EXISTS: Final = Refusal(409, "user_exists", "There is an account of this name")
+LAST_ADMIN: Final = Refusal(
+    409, "last_admin", "This is the last active admin; make another account an admin first"
+)
 INTERNAL: Final = Refusal(500, "internal", "Internal server error; the log has the request_id")
 
 
@@ -92,6 +97,10 @@ def invalid_fields(
     if len(problems) > MAX_NAMED_FIELDS:
         lines.append(f"and {len(problems) - MAX_NAMED_FIELDS} more")
     return Refusal(400, code, f"{text}: {'; '.join(lines)}", more={"fields": shown})
+
+
+def weak_password(field_name: str, why: str) -> Refusal:
+    return invalid_fields({field_name: f"is not usable: {why}"}, "weak_password")
 
 
 def _shown(name: str) -> str:
