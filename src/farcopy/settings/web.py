@@ -87,9 +87,7 @@ TEMPLATES = [
     }
 ]
 
-SESSION_ENGINE = "farcopy.web.sessions"
 SESSION_COOKIE_NAME = WEB_ENVIRONMENT.session_cookie
-SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = _IS_HTTPS
 # A viewer on another site needs None, which browsers take only with Secure.
 SESSION_COOKIE_SAMESITE = (
@@ -100,7 +98,6 @@ SESSION_COOKIE_SAMESITE = (
 )
 SESSION_IDLE = timedelta(minutes=30)
 SESSION_ABSOLUTE = timedelta(hours=12)
-SESSION_COOKIE_AGE = int(SESSION_ABSOLUTE.total_seconds())
 
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOWED_ORIGINS = list(WEB_ENVIRONMENT.allowed_origins)

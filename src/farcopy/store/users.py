@@ -2,19 +2,16 @@
 
 import secrets as random
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 
-from axes.helpers import get_cool_off
-from axes.models import AccessAttempt
-from axes.utils import reset
-from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet, Sum
-from django.utils import timezone
+from django.db.models import QuerySet
 
+from farcopy.store import lockout
+from farcopy.store.lockout import locked_accounts
 from farcopy.store.models import User
 
 ROLES = tuple(role.value for role in User.Role)
@@ -76,13 +73,13 @@ class Account:
 
 
 def accounts() -> list[Account]:
-    locked_out = _locked_out()
+    locked_out = locked_accounts()
     return [_account(user, locked_out) for user in User.objects.order_by("username")]
 
 
 def account(username: str) -> Account:
     """Raises: UserUnknown."""
-    return _account(_get(username), _locked_out())
+    return _account(_get(username), locked_accounts())
 
 
 def add(username: str, role: str, password: str, *, must_change: bool = False) -> None:
@@ -100,13 +97,15 @@ def add(username: str, role: str, password: str, *, must_change: bool = False) -
 
 
 def set_password(username: str, password: str, *, must_change: bool = False) -> None:
-    """Ends the user's sessions (they are bound to the password's hash) and his lockout."""
+    """Ends the user's sessions and his lockout. Raises: UserUnknown, PasswordWeak."""
     user = _get(username)
     _check(password, user)
     user.set_password(password)
     user.must_change_password = must_change
-    user.save(update_fields=["password", "must_change_password"])
-    reset(username=username)
+    with transaction.atomic():
+        user.save(update_fields=["password", "must_change_password"])
+        user.sessions.all().delete()
+        lockout.unlock(username)
 
 
 def change(
@@ -134,11 +133,13 @@ def change(
         if admins == [user] and not is_admin_still and not may_be_last_admin:
             raise LastAdmin
         user.save(update_fields=["role", "is_active"])
+        if not user.is_active:
+            user.sessions.all().delete()  # else they would live again when it is enabled
 
 
 def unlock(username: str) -> None:
     """Forget the wrong passwords that were tried. Raises: UserUnknown."""
-    reset(username=_get(username).username)
+    lockout.unlock(_get(username).username)
 
 
 def has_admin() -> bool:
@@ -171,14 +172,6 @@ def _account(user: User, locked_out: frozenset[str]) -> Account:
         created_at=user.created_at,
         last_login_at=user.last_login,
     )
-
-
-def _locked_out() -> frozenset[str]:
-    cool_off: timedelta = get_cool_off()
-    recent = AccessAttempt.objects.filter(attempt_time__gt=timezone.now() - cool_off)
-    counted = recent.values("username", "ip_address").annotate(n=Sum("failures_since_start"))
-    locked = counted.filter(n__gte=settings.AXES_FAILURE_LIMIT)
-    return frozenset(locked.values_list("username", flat=True))
 
 
 def _active_admins() -> QuerySet[User]:

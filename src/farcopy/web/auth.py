@@ -1,29 +1,24 @@
 """Sign in, sign out, who am I, change my password.
 
 One text and the same hashing work for an unknown user, a wrong password and a
-disabled account. django-axes counts failures and locks; logs/auth.log tells.
+disabled account. django-axes counts failures, store/lockout says who must wait,
+logs/auth.log tells.
 """
 
 import logging
-import threading
-from datetime import timedelta
-from typing import Final
 
-from axes.handlers.proxy import AxesProxyHandler
-from axes.helpers import get_cool_off, get_credentials
-from axes.models import AccessAttempt
 from django.contrib.auth import authenticate
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from ninja import Router
 
-from farcopy.store import users
+from farcopy.store import lockout, users
 from farcopy.store.models import User
 from farcopy.store.users import UserProblem
 from farcopy.web import refusals, sessions
 from farcopy.web.call import call_of, user_of
 from farcopy.web.fields import FieldReader
+from farcopy.web.hashing import hashing
 from farcopy.web.openapi_parts import body_of, error_answers
 from farcopy.web.refusals import Refused
 from farcopy.web.schemas import Account, AccountAnswer, LoginBody, MessageAnswer, PasswordBody
@@ -31,8 +26,6 @@ from farcopy.web.schemas import Account, AccountAnswer, LoginBody, MessageAnswer
 log = logging.getLogger("farcopy.auth")
 router = Router(tags=["auth"])
 
-# Argon2 takes 100 MB for each password it works on: not for every thread at once.
-hashing: Final = threading.BoundedSemaphore(2)
 
 
 @router.post(
@@ -53,7 +46,9 @@ def login(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
     user = _check_password(request, username, secret)
     if user is None:
         raise Refused(refusals.BAD_CREDENTIALS)
-    sessions.sign_in(request, user, response)
+    with transaction.atomic():
+        sessions.sign_in(request, user, response)
+        lockout.remember_address(user, call.address)
     call.user = user
     tell(request, "login.succeeded", user.username)
     return AccountAnswer(success=True, message="Login successful", data=_account(user))
@@ -106,7 +101,7 @@ def password(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
         )
     try:
         # Both or nothing: an answer of 503 must not leave another password behind.
-        with hashing, transaction.atomic():
+        with hashing(), transaction.atomic():
             users.set_password(user.username, new)
             user.refresh_from_db()
             sessions.sign_in(request, user, response)
@@ -120,33 +115,18 @@ def password(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
 
 def _check_password(request: HttpRequest, username: str, secret: str) -> User | None:
     """The user, or None for a wrong password. Raises: Refused (429) while locked."""
-    credentials = get_credentials(username=username, password=secret)
-    if not AxesProxyHandler.is_allowed(request, credentials):
-        tell(request, "login.locked", username)
-        raise Refused(
-            refusals.too_many(
-                "too_many_attempts",
-                "Too many failed attempts; try again later",
-                _lock_left(username, call_of(request).address).total_seconds(),
-            )
-        )
-    with hashing:
+    with hashing():
+        # Within: of a hundred tries at once, all but the first few meet the lock.
+        wait_s = lockout.wait_s(username, call_of(request).address)
+        if wait_s:
+            tell(request, "login.locked", username)
+            text = "Too many failed attempts; try again later"
+            raise Refused(refusals.too_many("too_many_attempts", text, wait_s))
         user = authenticate(request, username=username, password=secret)
     if not isinstance(user, User):
         tell(request, "login.failed", username)
         return None
     return user
-
-
-def _lock_left(username: str, address: str) -> timedelta:
-    cool_off: timedelta = get_cool_off()
-    last = (
-        AccessAttempt.objects.filter(username=username, ip_address=address or None)
-        .order_by("-attempt_time")
-        .values_list("attempt_time", flat=True)
-        .first()
-    )
-    return cool_off if last is None else last + cool_off - timezone.now()
 
 
 def _account(user: User) -> Account:

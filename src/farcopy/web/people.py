@@ -11,9 +11,10 @@ from farcopy.service.times import shown
 from farcopy.store import users
 from farcopy.store.users import LastAdmin, NameTaken, PasswordWeak, UserProblem, UserUnknown
 from farcopy.web import refusals
-from farcopy.web.auth import hashing, tell
+from farcopy.web.auth import tell
 from farcopy.web.call import call_of
 from farcopy.web.fields import FieldReader
+from farcopy.web.hashing import hashing
 from farcopy.web.openapi_parts import body_of, error_answers
 from farcopy.web.people_schemas import (
     AddBody,
@@ -68,7 +69,7 @@ def add_user(request: HttpRequest) -> AddedAnswer:
     _begin(request, fields, username)
     password = given or users.generate_password()
     try:
-        with hashing:
+        with hashing():
             users.add(username, role, password, must_change=not given)
     except UserProblem as problem:
         raise Refused(_refusal_of(problem)) from problem
@@ -115,7 +116,7 @@ def reset_password(request: HttpRequest) -> ResetAnswer:
     username = _username(request)
     password = users.generate_password()
     try:
-        with hashing:
+        with hashing():
             users.set_password(username, password, must_change=True)
     except UserProblem as problem:
         raise Refused(_refusal_of(problem)) from problem

@@ -13,7 +13,7 @@ from waitress import wasyncore
 
 application = get_wsgi_application()
 
-THREADS: Final = 16
+THREADS: Final = 32
 MAX_BODY_BYTES: Final = 16 * 1024**2
 """The application answers 413 above 64 KiB itself; this only bounds what is buffered."""
 GRACE_S: Final = 5.0
