@@ -7,6 +7,7 @@ and `farcopy --help` must not wait for it.
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -23,6 +24,7 @@ from farcopy.process import (
     set_up,
     stop_on_signals,
 )
+from farcopy.web.listening import Listening
 
 EXIT_FAILED = 1
 EXIT_PARTIAL = 3
@@ -73,30 +75,49 @@ def cli() -> None:
 
 
 def _listening(function: Callable[..., None]) -> Callable[..., None]:
-    function = click.option("--host", default="127.0.0.1", show_default=True,
-                            help="Address to listen on.")(function)
-    function = click.option("--port", default=DEFAULT_PORT, show_default=True,
-                            type=click.IntRange(0, 65535),
-                            help="Port to listen on; 0 takes a free one.")(function)
-    return click.option("--trusted-proxy", default=None,
-                        help="Address of a reverse proxy whose X-Forwarded headers count."
-                        )(function)
+    file = click.Path(path_type=Path, dir_okay=False)
+    options = (
+        click.option("--host", default="127.0.0.1", show_default=True,
+                     help="Address to listen on."),
+        click.option("--port", default=DEFAULT_PORT, show_default=True,
+                     type=click.IntRange(0, 65535),
+                     help="Port to listen on; 0 takes a free one."),
+        click.option("--tls-cert", default=None, type=file,
+                     help="Serve HTTPS with this certificate (PEM, with its chain)."),
+        click.option("--tls-key", default=None, type=file,
+                     help="Its private key (PEM), where it is not in the same file."),
+        click.option("--trusted-proxy", default=None,
+                     help="Address of a reverse proxy whose X-Forwarded headers count."),
+        click.option("--allow-insecure", is_flag=True,
+                     help="Listen beyond this machine without encryption: everybody on the way "
+                     "can read passwords. Or FARCOPY_ALLOW_INSECURE=true."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _listening_of(allow_insecure: bool, **options: Any) -> Listening:
+    from django.conf import settings
+
+    is_allowed = allow_insecure or settings.WEB_ENVIRONMENT.allow_insecure
+    return Listening(**options, may_be_exposed=is_allowed)
 
 
 @cli.command()
 @_listening
-def serve(host: str, port: int, trusted_proxy: str | None) -> None:
+def serve(**options: Any) -> None:
     """API, page and background service in one process."""
     environment = set_up("farcopy.settings.web", is_lasting=True)
-    serve_until_stopped(host, port, trusted_proxy, background_service(environment))
+    serve_until_stopped(_listening_of(**options), background_service(environment))
 
 
 @cli.command()
 @_listening
-def web(host: str, port: int, trusted_proxy: str | None) -> None:
+def web(**options: Any) -> None:
     """The API and the page alone; needs a `farcopy service` beside it."""
     set_up("farcopy.settings.web", is_lasting=True)
-    serve_until_stopped(host, port, trusted_proxy)
+    serve_until_stopped(_listening_of(**options))
 
 
 @cli.command()

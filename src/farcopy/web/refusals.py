@@ -68,6 +68,16 @@ USER_EXISTS: Final = Refusal(409, "user_exists", "There is an account of this na
 LAST_ADMIN: Final = Refusal(
     409, "last_admin", "This is the last active admin; make another account an admin first"
 )
+BAD_REQUEST: Final = Refusal(400, "bad_request", "This is no HTTP request")
+REQUEST_TIMEOUT: Final = Refusal(
+    408, "request_timeout", "The request did not arrive whole within its time"
+)
+HEADERS_TOO_LARGE: Final = Refusal(
+    431, "headers_too_large", "The request line and headers are larger than 16 KiB"
+)
+NOT_IMPLEMENTED: Final = Refusal(
+    501, "not_implemented", "This transfer encoding is not supported"
+)
 INTERNAL: Final = Refusal(500, "internal", "Internal server error; the log has the request_id")
 
 

@@ -24,7 +24,7 @@ from farcopy.web.call import call_of
 
 log = logging.getLogger("farcopy.web")
 MAX_SESSIONS: Final = 5
-"""Of one account; one more ends the oldest."""
+"""Of one account; one more ends the one that was longest unused."""
 _TOUCH_EVERY: Final = timedelta(minutes=1)
 """A write per request would be dear; the idle end is at most this much early."""
 
@@ -116,11 +116,11 @@ def _end(request: HttpRequest) -> None:
 
 
 def _end_old_ones(user: User, now: datetime) -> None:
-    """Those that are over, whosever, and of this account all but the newest few."""
+    """Those that are over, whosever, and of this account all but the last used few."""
     Session.objects.filter(signed_in_at__lt=now - settings.SESSION_ABSOLUTE).delete()
-    newest_first = Session.objects.filter(user=user).order_by("-signed_in_at")
-    kept = newest_first.values_list("pk", flat=True)[: MAX_SESSIONS - 1]
-    Session.objects.filter(user=user).exclude(pk__in=list(kept)).delete()
+    of_account = Session.objects.filter(user=user).order_by("-last_used_at")
+    kept = list(of_account.values_list("pk", flat=True)[: MAX_SESSIONS - 1])
+    of_account.exclude(pk__in=kept).delete()
 
 
 def _cookie_of(request: HttpRequest) -> str:
