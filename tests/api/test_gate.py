@@ -20,6 +20,10 @@ BODIES: dict[str, dict[str, object]] = {
     "/api/sync/retry.php": {"run_id": 0},
     "/api/auth/login.php": {"username": "", "password": ""},
     "/api/auth/password.php": {"current_password": "", "new_password": ""},
+    "/api/users/add.php": {"username": ""},
+    "/api/users/change.php": {"username": ""},
+    "/api/users/reset-password.php": {"username": ""},
+    "/api/users/unlock.php": {"username": ""},
 }
 HARMLESS = [path for path in ROUTES if path != "/api/auth/logout.php"]
 

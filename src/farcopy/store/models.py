@@ -6,40 +6,12 @@ transfers; each has the one index its hot query needs.
 
 from typing import ClassVar
 
-from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 
 from farcopy.core.states import FileState, RunEnd, RunState, SyncType
-
-
-class UserQueries(BaseUserManager["User"]):
-    """What Django's authentication asks for."""
-
-    def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(username=username)
-
-
-class User(AbstractBaseUser):
-    """An account. Only the admin role passes the sync endpoints."""
-
-    class Role(models.TextChoices):
-        ADMIN = "admin"
-        RADIOLOGIST = "radiologist"
-        TECHNICIAN = "technician"
-        VIEWER = "viewer"
-
-    username = models.CharField(max_length=150, unique=True)
-    role = models.CharField(max_length=20, choices=Role.choices, default=Role.VIEWER)
-    is_active = models.BooleanField(default=True)
-    must_change_password = models.BooleanField(default=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    objects: ClassVar[UserQueries] = UserQueries()
-    USERNAME_FIELD = "username"
-    REQUIRED_FIELDS: ClassVar[list[str]] = []
-
-    class Meta:
-        db_table = "users"
+from farcopy.store.account_models import KnownAddress as KnownAddress
+from farcopy.store.account_models import Session as Session
+from farcopy.store.account_models import User as User
 
 
 class SyncConfiguration(models.Model):

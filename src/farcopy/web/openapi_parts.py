@@ -12,7 +12,7 @@ ERROR_WORDS: Final = {
     401: "Not logged in, session expired, or wrong credentials",
     403: "Not an admin, a generated password not yet changed, or a request from another site",
     404: "There is no such run or account",
-    409: "A sync is already running",
+    409: "The state of things forbids it, as a sync that is already running; `code` tells",
     413: "The body is larger than 64 KiB",
     415: "The body is not application/json in UTF-8",
     429: "Too many attempts; wait the seconds in Retry-After",

@@ -70,6 +70,15 @@ _ROUTES: Final = (
     Route("/api/auth/me.php", "GET", "auth.me", Access.SIGNED_IN),
     Route("/api/auth/password.php", "POST", "auth.password", Access.SIGNED_IN,
           fields=frozenset({"current_password", "new_password"}), needs_body=True),
+    Route("/api/users/list.php", "GET", "users.list"),
+    Route("/api/users/add.php", "POST", "users.add",
+          fields=frozenset({"username", "role", "password"}), needs_body=True),
+    Route("/api/users/change.php", "POST", "users.change",
+          fields=frozenset({"username", "role", "is_active"}), needs_body=True),
+    Route("/api/users/reset-password.php", "POST", "users.reset_password",
+          fields=frozenset({"username"}), needs_body=True),
+    Route("/api/users/unlock.php", "POST", "users.unlock",
+          fields=frozenset({"username"}), needs_body=True),
     Route("/api/openapi.json", "GET", "api.openapi"),
 )
 ROUTES: Final = {route.path: route for route in _ROUTES}
