@@ -63,6 +63,8 @@ _ROUTES: Final = (
     Route("/api/auth/me.php", "GET", "auth.me", Access.SIGNED_IN),
     Route("/api/auth/password.php", "POST", "auth.password", Access.SIGNED_IN,
           fields=frozenset({"current_password", "new_password"}), needs_body=True),
+    Route("/api/audit/list.php", "GET", "audit.list"),
+    Route("/api/audit/export.php", "GET", "audit.export"),
     Route("/api/openapi.json", "GET", "api.openapi"),
 )
 ROUTES: Final = {route.path: route for route in _ROUTES}
