@@ -1,4 +1,4 @@
-"""The tables. No behaviour: queries live in ledger, history, configuration, audit, lease.
+"""The tables. No behaviour: queries live in ledger, history, configuration, lease.
 
 Built for 10 million files: the wide tables are source_files, replicas and
 transfers; each has the one index its hot query needs.
@@ -10,6 +10,13 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 
 from farcopy.core.states import FileState, RunEnd, RunState, SyncType
+from farcopy.store.audit_models import AuditHead, AuditLog, KeyRecord
+
+__all__ = [
+    "AuditHead", "AuditLog", "Batch", "Claim", "Destination", "EngineLease", "FirstLook",
+    "KeyRecord", "Look", "Replica", "RunRequest", "SourceFile", "SyncConfiguration",
+    "SyncHistory", "Transfer", "User", "UserQueries", "Verification",
+]
 
 
 class UserQueries(BaseUserManager["User"]):
@@ -350,20 +357,3 @@ class Look(models.Model):
 
     class Meta:
         db_table = "looks"
-
-
-class AuditLog(models.Model):
-    """One API call, refused ones too. details: field names, never values."""
-
-    user_id = models.BigIntegerField(null=True)
-    username = models.CharField(max_length=150, default="")
-    action = models.CharField(max_length=80)
-    created_at = models.DateTimeField()
-    ip_address = models.CharField(max_length=45, default="")
-    user_agent = models.TextField(default="")
-    details = models.JSONField(default=dict)
-    response_status = models.IntegerField(null=True)
-
-    class Meta:
-        db_table = "audit_logs"
-        indexes: ClassVar = [models.Index(fields=["created_at"], name="audit_created_at")]

@@ -5,13 +5,13 @@ a few hundred rows, or a transaction, at a time.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import QuerySet
 
-from farcopy.store.models import AuditLog
+from farcopy.store.audit_models import AuditLog
 
 ROWS_A_QUERY: Final = 500
 
@@ -29,9 +29,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of the trail. response_status: None for what is no call."""
+    """A row of the trail. response_status: None for what is no call.
+
+    sequence, mac: its number and seal in the chain; None and "" when it is older than that.
+    """
 
     id: int
+    sequence: int | None
     created_at: datetime
     user_id: int | None
     username: str
@@ -39,7 +43,8 @@ class Entry:
     ip_address: str
     user_agent: str
     response_status: int | None
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any]
+    mac: str
 
 
 def latest(wanted: Wanted, limit: int, before: int | None = None) -> list[Entry]:
@@ -77,7 +82,8 @@ def _rows(wanted: Wanted) -> QuerySet[AuditLog]:
 
 def _entry(row: AuditLog) -> Entry:
     return Entry(
-        id=row.pk, created_at=row.created_at, user_id=row.user_id, username=row.username,
+        id=row.pk, sequence=row.sequence, mac=row.mac, created_at=row.created_at,
+        user_id=row.user_id, username=row.username,
         action=row.action, ip_address=row.ip_address, user_agent=row.user_agent,
         response_status=row.response_status, details=row.details,
     )

@@ -6,12 +6,14 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 from ninja import Router
 
+from farcopy.service import auditing
+from farcopy.service.auditing import ChainView
 from farcopy.service.times import shown
 from farcopy.store import trail
 from farcopy.store.trail import Entry
 from farcopy.web import trail_export, trail_query
 from farcopy.web.openapi_parts import error_answers
-from farcopy.web.trail_schemas import TrailAnswer, TrailData
+from farcopy.web.trail_schemas import TrailAnswer, TrailData, TrailEntry
 
 router = Router(tags=["audit"])
 _FILE: dict[str, Any] = {
@@ -46,8 +48,7 @@ def list_entries(request: HttpRequest) -> TrailAnswer:
         data=TrailData.model_validate({
             "entries": [_shown(entry) for entry in page],
             "next_before": page[-1].id if len(found) > limit else None,
-            "chain": {"status": "unverified", "checked_at": None, "entries_checked": 0,
-                      "problems": []},
+            "chain": _chain(auditing.last_check()),
         }),
     )
 
@@ -71,10 +72,16 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
     return answer
 
 
-def _shown(entry: Entry) -> dict[str, object]:
+def _chain(view: ChainView) -> dict[str, object]:
     return {
-        "id": entry.id, "created_at": shown(entry.created_at), "user_id": entry.user_id,
-        "username": entry.username, "action": entry.action, "ip_address": entry.ip_address,
-        "user_agent": entry.user_agent, "response_status": entry.response_status,
-        "details": entry.details,
+        "status": view.status, "checked_at": shown(view.checked_at),
+        "entries_checked": view.entries_checked, "problems": list(view.problems),
+    }
+
+
+def _shown(entry: Entry) -> dict[str, object]:
+    shown_as_it_is = TrailEntry.model_fields.keys() - {"created_at"}
+    return {
+        **{name: getattr(entry, name) for name in shown_as_it_is},
+        "created_at": shown(entry.created_at),
     }

@@ -14,8 +14,8 @@ from typing import Final
 from farcopy.store.trail import Entry
 
 COLUMNS: Final = (
-    "id", "created_at", "user_id", "username", "action", "ip_address", "user_agent",
-    "response_status", "details",
+    "id", "sequence", "created_at", "user_id", "username", "action", "ip_address", "user_agent",
+    "response_status", "details", "mac",
 )
 CONTENT_TYPES: Final = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 _LINES_A_PIECE: Final = 200

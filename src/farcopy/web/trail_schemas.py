@@ -11,6 +11,9 @@ class TrailEntry(BaseModel):
     """A call, refused or not; or what the command line or the service did."""
 
     id: int = told("Grows from entry to entry.", 1841)
+    sequence: int | None = told(
+        "Its number in the chain; null when it is older than the chain.", 1841
+    )
     created_at: str = told(
         "YYYY-MM-DD HH:MM:SS in the configured time zone.", "2025-11-22 10:30:00"
     )
