@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from farcopy import __version__, cli_accounts, cli_connection, cli_proof
+from farcopy import __version__, cli_accounts, cli_audited, cli_connection, cli_proof, cli_trail
 from farcopy.core.config import FIELDS, Field
 from farcopy.core.errors import FarcopyError, RunAlreadyOn, SettingsInvalid
 from farcopy.core.model import ActionKind
@@ -277,7 +277,9 @@ def _line_of_stdin() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-for _verb in (*cli_proof.VERBS, *cli_connection.VERBS, *cli_accounts.VERBS):
+for _verb in (
+    *cli_proof.VERBS, *cli_connection.VERBS, *cli_accounts.VERBS, *cli_trail.VERBS
+):
     cli.add_command(_verb)
 
 
@@ -290,3 +292,6 @@ def demo(once: bool, port: int) -> None:
     from farcopy.demo import run_demo
 
     run_demo(once=once, port=port)
+
+
+cli_audited.watch(cli)

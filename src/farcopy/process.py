@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farcopy.core.errors import EngineBusy, LedgerTrouble, RunAlreadyOn, ServiceNotRunning
+from farcopy.core.errors import (
+    EngineBusy,
+    KeyUnusable,
+    LedgerTrouble,
+    RunAlreadyOn,
+    ServiceNotRunning,
+)
 from farcopy.core.states import SyncType
 from farcopy.web.listening import Listening
 
@@ -33,13 +39,15 @@ def set_up(
     *,
     with_database: bool = True,
     is_lasting: bool = False,
+    needs_key: bool = True,
 ) -> "Environment":
     """Django, the home, its database and logs; every verb begins with it.
 
     with_database: False for the one verb that mends a database no other can open.
-    is_lasting: a process that serves comes up although its database is in trouble: it
-    says so to whoever asks, and goes on when the database is well again.
-    Raises: LedgerTrouble.
+    is_lasting: a process that serves comes up although its key or its database is in
+    trouble: it says so to whoever asks, and goes on when that is well again.
+    needs_key: False for the one verb that takes another key.
+    Raises: LedgerTrouble, KeyUnusable.
     """
     os.environ["DJANGO_SETTINGS_MODULE"] = settings_module
     if os.name == "posix":
@@ -56,6 +64,13 @@ def set_up(
 
     environment: Environment = settings.ENVIRONMENT
     set_up_logs(environment.home, environment.log_keep_days)
+    try:
+        settings.KEYS.load()
+    except KeyUnusable as error:
+        if needs_key and not is_lasting:
+            raise
+        if is_lasting:
+            click.echo(f"farcopy: {error.text} ({error.detail}); waiting for it", err=True)
     try:
         if with_database:
             prepare_database()
@@ -192,9 +207,15 @@ def _closing_connection(work: "Callable[[], RunSummary]") -> "Callable[[], RunSu
 
 def account_name() -> str:
     """Who is at the keyboard, for the history."""
+    user = system_user()
+    return f"{user} (command line)" if user else "command line"
+
+
+def system_user() -> str:
+    """As the operating system knows him; "" when it does not."""
     import getpass
 
     try:
-        return f"{getpass.getuser()} (command line)"
+        return getpass.getuser()
     except (OSError, KeyError, ImportError):
-        return "command line"
+        return ""

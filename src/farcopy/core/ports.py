@@ -135,6 +135,16 @@ class Remote(Protocol):
         """
         ...
 
+    # Small files of our own, below `farcopy/`.
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Write one, whole or not at all; after prepare()."""
+        ...
+
+    def kept(self, name: str) -> bytes | None:
+        """Its content; None if there is no such file."""
+        ...
+
     def abort(self) -> None:
         """From any thread: make the operation in progress fail at once."""
         ...

@@ -28,7 +28,7 @@ from farcopy.ftp.folders import KnownFolders
 from farcopy.ftp.host import HostProfile
 from farcopy.planning.tuning import ConnectionTuning
 from farcopy.planning.verdict import run_message, run_state
-from farcopy.service import runs, waiting, wiring
+from farcopy.service import auditing, marks, runs, waiting, wiring
 from farcopy.service.dispatch.threads import ThreadDispatcher
 from farcopy.service.progress import RunProgress
 from farcopy.service.stop import StopSignal
@@ -69,6 +69,8 @@ def carry_out(
         )
     )
     _log.info("run.started", extra={"run": run_id, "sync_type": sync_type.value})
+    auditing.note("run.started", username=requested_by,
+                  details={"run": run_id, "sync_type": sync_type.value})
     started_s = clock.monotonic_s()
     control = RunControl(cancel)
     host = wiring.host_profile(destination)
@@ -100,7 +102,13 @@ def carry_out(
             _log.error("run.unclosed", extra={"run": run_id, "code": error.code})
             raise
         _note_what_waits(run_id, destination, control, patience)
-    return patience.persist(lambda: runs.summary(run_id))
+    summary = patience.persist(lambda: runs.summary(run_id))
+    auditing.note("run.ended", username=requested_by, details={
+        "run": run_id, "status": summary.state.value, "code": summary.error_code,
+    })
+    if summary.counts.files_synced and not cancel.is_set():
+        marks.send(row)
+    return summary
 
 
 def _check(row: StoredConfiguration) -> None:

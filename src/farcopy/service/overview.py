@@ -16,7 +16,7 @@ from farcopy.core.states import RunEnd, SyncType
 from farcopy.planning.health import Facts, Health, LastRun, Waiting, judge
 from farcopy.planning.schedule import next_sync_at
 from farcopy.planning.verdict import growing_warning
-from farcopy.service import waiting
+from farcopy.service import auditing, waiting
 from farcopy.service.freezing import Freeze, freeze_of
 from farcopy.service.times import shown
 from farcopy.store import configuration as stored
@@ -202,6 +202,7 @@ def _warnings(row: StoredConfiguration) -> tuple[str, ...]:
         if path is not None and not _is_directory(path):
             warnings.append(f"{name} is not there or is no directory this service can list")
     warnings.extend(_verification_warnings())
+    warnings.extend(auditing.warnings())
     return tuple(warnings)
 
 

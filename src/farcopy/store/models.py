@@ -1,4 +1,4 @@
-"""The tables. No behaviour: queries live in ledger, history, configuration, audit, lease.
+"""The tables. No behaviour: queries live in ledger, history, configuration, lease.
 
 Built for 10 million files: the wide tables are source_files, replicas and
 transfers; each has the one index its hot query needs.
@@ -12,6 +12,9 @@ from farcopy.core.states import FileState, RunEnd, RunState, SyncType
 from farcopy.store.account_models import KnownAddress as KnownAddress
 from farcopy.store.account_models import Session as Session
 from farcopy.store.account_models import User as User
+from farcopy.store.audit_models import AuditHead as AuditHead
+from farcopy.store.audit_models import AuditLog as AuditLog
+from farcopy.store.audit_models import KeyRecord as KeyRecord
 
 
 class SyncConfiguration(models.Model):
@@ -336,20 +339,3 @@ class BacklogSample(models.Model):
 
     class Meta:
         db_table = "backlog_samples"
-
-
-class AuditLog(models.Model):
-    """One API call, refused ones too. details: field names, never values."""
-
-    user_id = models.BigIntegerField(null=True)
-    username = models.CharField(max_length=150, default="")
-    action = models.CharField(max_length=80)
-    created_at = models.DateTimeField()
-    ip_address = models.CharField(max_length=45, default="")
-    user_agent = models.TextField(default="")
-    details = models.JSONField(default=dict)
-    response_status = models.IntegerField(null=True)
-
-    class Meta:
-        db_table = "audit_logs"
-        indexes: ClassVar = [models.Index(fields=["created_at"], name="audit_created_at")]

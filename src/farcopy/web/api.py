@@ -16,7 +16,7 @@ from farcopy.core.errors import FarcopyError, FtpNotConfigured
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
 from farcopy.service import connection, freezing, overview, runs
-from farcopy.web import auth, people, present, records_api, refusals, setup_api
+from farcopy.web import auth, people, present, records_api, refusals, setup_api, trail
 from farcopy.web.call import call_of, user_of
 from farcopy.web.openapi_parts import error_answers, settings_body
 from farcopy.web.rate import CONNECTION_TESTS
@@ -258,7 +258,7 @@ def confirm_changes(request: HttpRequest) -> ConfirmAnswer:
 
 
 def make_api() -> NinjaAPI:
-    """The routers below /api/. ninja's own docs page and document are off: see openapi.py."""
+    """All routers below /api/. ninja's own docs page and document are off: see openapi.py."""
     extra: dict[str, Any] = {"info": {"license": {"name": "MIT"}}}
     api = NinjaAPI(
         title="farcopy",
@@ -273,6 +273,7 @@ def make_api() -> NinjaAPI:
     api.add_router("/sync", setup_api.router)
     api.add_router("/auth", auth.router)
     api.add_router("/users", people.router)
+    api.add_router("/audit", trail.router)
     return api
 
 

@@ -79,6 +79,8 @@ _ROUTES: Final = (
           fields=frozenset({"username"}), needs_body=True),
     Route("/api/users/unlock.php", "POST", "users.unlock",
           fields=frozenset({"username"}), needs_body=True),
+    Route("/api/audit/list.php", "GET", "audit.list"),
+    Route("/api/audit/export.php", "GET", "audit.export"),
     Route("/api/openapi.json", "GET", "api.openapi"),
 )
 ROUTES: Final = {route.path: route for route in _ROUTES}
