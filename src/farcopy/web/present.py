@@ -122,6 +122,8 @@ def history_entry(run: RunRecord, now: datetime) -> dict[str, object]:
         "started_at": shown(run.started_at),
         "completed_at": shown(run.completed_at),
         "duration_seconds": max(round(seconds), 0),
+        "end": run.end,
+        "requested_by": run.requested_by,
     }
 
 

@@ -12,10 +12,6 @@ class RunLine(HistoryEntry):
     """A run, as lists show it."""
 
     destination: str = told("The host without ftp. or www., its first label.", "godaddy")
-    end: Literal["", "finished", "cancelled", "stopped", "crashed"] = told(
-        "Why it ended; empty while it runs.", "finished"
-    )
-    requested_by: str = told("The account that asked for it; empty for automatic runs.", "admin")
     total_size_bytes: int = told("Bytes stored.", 269157376)
     files_failed: int = told("Files that could not be sent.", 2)
     files_skipped: int = told("Files skipped by rule: links, special files.", 0)

@@ -25,6 +25,10 @@ class HistoryEntry(BaseModel):
     started_at: StartedAt
     completed_at: str | None = told("null while it runs.", "2025-11-22 10:30:45")
     duration_seconds: int = told("Whole seconds; so far, while it runs.", 45)
+    end: Literal["", "finished", "cancelled", "stopped", "crashed"] = told(
+        "Why it ended; empty while it runs.", "finished"
+    )
+    requested_by: str = told("The account that asked for it; empty for automatic runs.", "admin")
 
 
 class LastSync(HistoryEntry):

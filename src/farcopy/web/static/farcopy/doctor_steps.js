@@ -18,7 +18,7 @@ function stepItem(step) {
     h("span", { class: `dot ${LEVELS[step.status]}` }, icon(MARKS[step.status])),
     h("div", {},
       h("div", { class: "step-head" },
-        h("h3", {}, h("span", { class: "hidden-text" }, WORDS[step.status]), step.title),
+        h("p", { class: "step-title" }, h("span", { class: "hidden-text" }, WORDS[step.status]), step.title),
         h("span", { class: "quiet-text small number" }, took)),
       step.seen.length > 0 && h("dl", { class: "list" }, step.seen.flatMap(({ name, value }) => [
         h("dt", {}, name), h("dd", { class: name === FINGERPRINT ? "mono" : "" }, value)])),
@@ -37,7 +37,7 @@ function verdict(step) {
 export function waitingList(titles) {
   return h("ol", { class: "steps", "aria-hidden": "true" }, titles.map((title, n) => h("li", { class: "step not_reached" },
     h("span", { class: "dot idle" }, n === 0 ? icon("busy", "icon spin") : icon("later")),
-    h("div", {}, h("div", { class: "step-head" }, h("h3", {}, title))))));
+    h("div", {}, h("div", { class: "step-head" }, h("p", { class: "step-title" }, title))))));
 }
 
 export const TITLES = ["Name resolved", "Connected", "Encryption and certificate", "Logged in",
