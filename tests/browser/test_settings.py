@@ -14,8 +14,9 @@ Shoot = Callable[[Page, str], None]
 @pytest.fixture(scope="module", autouse=True)
 def _configured(site: Site) -> None:
     site.add_files(3, 1000)
-    site.configure_all(sync_enabled=True)
+    site.configure_all()
     assert site.sync()["success"]
+    site.configure(sync_enabled=True)
 
 
 def test_settings_are_saved_together_and_errors_stand_at_their_fields(
@@ -26,12 +27,12 @@ def test_settings_are_saved_together_and_errors_stand_at_their_fields(
     expect(save).to_be_hidden()
     page.get_by_label("Port").fill("70000")
     page.get_by_label("Orthanc storage directory").fill("somewhere/else")
-    page.get_by_label("Look every").fill("soon")
+    page.get_by_label("Look every").fill("0")
     expect(page.get_by_text("3 changes not saved yet")).to_be_visible()
     save.click()
     expect(page.locator("#ftp_port-error")).to_have_text("Must be between 1 and 65535.")
     expect(page.locator("#orthanc_storage_path-error")).to_have_text("Must be an absolute path.")
-    expect(page.locator("#monitoring_interval-error")).to_have_text("Must be an integer.")
+    expect(page.locator("#monitoring_interval-error")).to_contain_text("between 1 and 1440")
     expect(page.get_by_label("Orthanc storage directory")).to_be_focused()
     shoot(page, "settings-errors")
     assert violations(page) == []
@@ -96,7 +97,8 @@ def test_people_are_added_changed_and_shut_out(site: Site, page: Page, shoot: Sh
     expect(row).to_contain_text("Active")
     page.get_by_label("User name").fill("maria")
     page.get_by_role("button", name="Add").click()
-    expect(page.locator("#username-error, #notice")).to_contain_text([re.compile("maria|name|user")] * 2)
+    told = page.locator("#username-error, #notice")
+    expect(told.filter(has_text=re.compile("name")).first).to_be_visible()
     site.end(maria)
 
 
@@ -104,7 +106,7 @@ def test_the_audit_trail_is_filtered_paged_and_taken_away(
     site: Site, page: Page, shoot: Shoot
 ) -> None:
     with site.api() as boss:
-        for _ in range(60):
+        for _ in range(110):
             boss.get("/api/sync/sources.php", params={"no": "such"})
     site.open(page, "audit")
     shoot(page, "audit")

@@ -28,7 +28,6 @@ MAX_BYTES = 150_000
 @pytest.fixture(scope="module", autouse=True)
 def _years(site: Site) -> None:
     """Runs, looks and a frozen moment of a hospital that has had farcopy for years."""
-    site.configure_all(sync_enabled=True, monitoring_enabled=False)
     now = datetime.now(UTC)
     with closing(sqlite3.connect(site.server.home / "farcopy.sqlite3", timeout=30)) as database:
         database.executemany(
@@ -43,18 +42,21 @@ def _years(site: Site) -> None:
                  stamp(began + timedelta(seconds=files)), files, files, files * 520_000, files,
                  files * 520_000)
                 for number in range(1, RUNS + 1)
-                if (began := now - timedelta(minutes=30 * (RUNS - number) + 20))
-                and (files := number * 7919 % 400)
+                for began in [now - timedelta(minutes=30 * (RUNS - number) + 20)]
+                for files in [number * 7919 % 401]
             ],
         )
         database.executemany(
-            "INSERT INTO backlog_samples (at, files, bytes, lag_s, is_whole) VALUES (?, ?, ?, ?, 1)",
+            "INSERT INTO backlog_samples (at, files, bytes, lag_s, is_whole)"
+            " VALUES (?, ?, ?, ?, 1)",
             [
                 (stamp(now - timedelta(minutes=30 * n)), n * 31 % 300, 1000, n * 7919 % 5400)
                 for n in range(4000, 0, -1)
             ] + [(stamp(now - timedelta(minutes=5)), 0, 0, 0)],
         )
         database.commit()
+    # Not before: with nothing done yet a sync would be due at once.
+    site.configure_all(sync_enabled=True, monitoring_enabled=False)
 
 
 def stamp(moment: datetime) -> str:
@@ -86,8 +88,8 @@ def test_a_phone_shows_everything_without_scrolling_sideways(site: Site, shoot: 
 def test_everything_is_reached_by_keyboard(site: Site, page: Page) -> None:
     site.open(page, "")
     page.get_by_role("button", name="Sync now").wait_for()
-    page.evaluate("document.activeElement.blur()")
-    reached = []
+    page.locator("#skip").focus()
+    reached = ["Skip to content"]
     for _ in range(12):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.textContent.trim()"))
@@ -123,7 +125,7 @@ def test_a_dialog_keeps_the_keyboard_and_gives_it_back(site: Site, page: Page) -
 def test_the_first_load_is_light_and_asks_nobody_else(site: Site) -> None:
     page = site.page()
     answers: list[Response] = []
-    page.on("response", answers.append)
+    page.on("response", lambda answer: answers.append(answer))
     page.goto("/")
     page.locator(".chart canvas").nth(1).wait_for()
     files = [answer for answer in answers if "/api/" not in answer.url]

@@ -10,7 +10,7 @@ from farcopy.planning.backlog import Sample, thinned
 from farcopy.service.runs import text_of_code
 from farcopy.store import backlog, run_details
 from farcopy.store.history import RunRecord
-from farcopy.store.run_details import FileLine
+from farcopy.store.run_details import FileLine, RunPoint
 
 CHART_POINTS: Final = 500
 """More than a screen has columns for; and the answer stays below 100 ms."""
@@ -38,7 +38,7 @@ class RunDetails:
 class Chart:
     """runs: in the order of time; backlog: the worst sample of each stretch of time."""
 
-    runs: Sequence[RunRecord]
+    runs: Sequence[RunPoint]
     backlog: Sequence[Sample]
 
 

@@ -45,7 +45,8 @@ def last_empty_at() -> datetime | None:
 
 def since(moment: datetime) -> Sequence[Sample]:
     """In the order of time."""
-    return [_sample(row) for row in BacklogSample.objects.filter(at__gte=moment).order_by("at")]
+    rows = BacklogSample.objects.filter(at__gte=moment).order_by("at")
+    return [Sample(*row) for row in rows.values_list("at", "files", "bytes", "lag_s", "is_whole")]
 
 
 def in_ledger(destination_id: int) -> tuple[int, int, int | None]:

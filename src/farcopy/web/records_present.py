@@ -59,8 +59,8 @@ def chart(found: Chart, since: datetime, now: datetime) -> ChartData:
         "since": shown(since),
         "now": shown(now),
         "runs": [
-            {"id": run.id, "at": shown(run.started_at), "files": run.counts.files_synced,
-             "bytes": run.counts.bytes_synced, "status": run.status.value}
+            {"id": run.id, "at": shown(run.started_at), "files": run.files, "bytes": run.bytes,
+             "status": run.status}
             for run in found.runs
         ],
         "backlog": [

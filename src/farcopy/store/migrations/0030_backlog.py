@@ -29,4 +29,10 @@ class Migration(migrations.Migration):
                 'db_table': 'backlog_samples',
             },
         ),
+        migrations.AddIndex(
+            model_name='synchistory',
+            index=models.Index(
+                fields=['status', 'files_synced', 'total_size_bytes'], name='history_totals'
+            ),
+        ),
     ]

@@ -49,6 +49,7 @@ async function show() {
     else ended?.();
   } catch (error) {
     explain(error);
+    if (mine === turn) await sayMissing(error);
   }
   if (mine === turn) focusHeading();
 }
@@ -60,6 +61,12 @@ function viewFor(address) {
     return () => import("./views/no_access.js");
   }
   return VIEWS[address.name] || (() => import("./views/not_found.js"));
+}
+
+// A view that could not even begin: there is no such run, or nobody answers.
+async function sayMissing(error) {
+  if (main.querySelector("h1") || error.isSignedOut) return;
+  (await import("./views/not_found.js")).open(main, { message: error.message });
 }
 
 // Where a reader goes on: the field to fill in, else the heading.

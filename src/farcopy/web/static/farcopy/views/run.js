@@ -84,7 +84,7 @@ function tab(run, name, current, text) {
 function fileRow(run, file) {
   const action = h("td", { class: "number" });
   if (file.state === "failed" && file.outcome === "failed") {
-    fill(action, h("button", { type: "button", class: "plain small-button", "aria-label": `Try ${file.path} again`,
+    fill(action, h("button", { type: "button", class: "plain small-button", "aria-label": `Try again: ${file.path}`,
       onclick: (event) => retry(event.currentTarget, { run_id: run.id, file_id: file.id }) }, "Try again"));
   }
   return h("tr", {},
