@@ -172,11 +172,11 @@ def _waiting_text(facts: Facts) -> str:
         return ""
     at_least = "" if waiting.is_whole else "At least "
     waits = "waits" if waiting.files == 1 else "wait"
-    return (
-        f"{at_least}{count(waiting.files, 'file')} {waits} to go off-site"
-        + (f", for {duration(facts.now - waiting.since)} at most."
-           if facts.files_ever_stored else ".")
-    )
+    waited = facts.now - waiting.since
+    # Before the first sync the oldest file tells of the archive's age, not of a wait.
+    is_told = facts.files_ever_stored and waited >= timedelta(minutes=1)
+    how_long = f", for {duration(waited)} at most" if is_told else ""
+    return f"{at_least}{count(waiting.files, 'file')} {waits} to go off-site{how_long}."
 
 
 def _ago(moment: datetime, facts: Facts) -> str:

@@ -38,8 +38,9 @@ export function seconds(text) {
 
 export function ago(text, now) {
   const passed = seconds(now) - seconds(text);
-  if (passed < 0) return `in ${duration(-passed)}`;
-  return passed < 60 ? "just now" : `${duration(passed)} ago`;
+  const rough = (s) => duration(s < 3600 ? Math.max(60, s - (s % 60)) : s);
+  if (passed < 0) return `in ${rough(-passed)}`;
+  return passed < 60 ? "just now" : `${rough(passed)} ago`;
 }
 
 // "today 10:30", "yesterday 10:30", "22 Nov 10:30", with the year when it is another.

@@ -72,13 +72,13 @@ function options(UPlot, place, { kind, y, format, tell }) {
     series: [{}, {
       stroke: accent,
       fill: isLine ? `${accent}22` : accent,
-      width: isLine ? 2 : 0,
+      width: isLine ? 1.5 : 0,
       paths: isLine ? UPlot.paths.linear() : UPlot.paths.bars({ size: [0.6, 12, 4], radius: 0.2 }),
       // A single point makes no line; a few are easier to find as points.
       points: { show: isLine && y.length < 40, size: 6, fill: accent },
     }],
     axes: [
-      { ...axis, size: 42, grid: { show: false }, values: HOURS },
+      { ...axis, size: 38, grid: { show: false }, values: HOURS },
       { ...axis, size: 68, splits: splitsFor(format), values: (_, marks) => marks.map((mark) => format(mark)) },
     ],
     hooks: {

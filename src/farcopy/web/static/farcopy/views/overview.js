@@ -55,10 +55,10 @@ export function open(main) {
 }
 
 function tellEnd(run, id) {
-  if (!run || run.id !== id) return;
-  const what = run.files_synced ? `${count(run.files_synced, "file")}, ${size(run.total_size_bytes)} copied` : "nothing new was copied";
-  if (run.status === "success") tell(`The sync is done: ${what}.`);
-  else tell(`The sync has ended: ${what}. ${run.error_message || ""}`, run.status === "partial" ? "warn" : "bad");
+  // What did not go well is the sentence above all; it need not be said twice.
+  if (run?.id !== id || run.status !== "success") return;
+  const what = run.files_synced ? `${count(run.files_synced, "file")}, ${size(run.total_size_bytes)} copied` : "there was nothing new";
+  tell(`The sync is done: ${what}.`);
 }
 
 class Hero {
@@ -79,9 +79,9 @@ class Hero {
     const key = `${health.level} ${health.code} ${JSON.stringify(status.frozen)}`;
     if (key === this.drawn) return; // a button keeps its focus
     this.drawn = key;
-    this.element.className = `hero ${health.level}`;
     fill(this.mark, icon(health.level, health.level === "busy" ? "icon spin" : "icon"));
     fill(this.buttons, this.actions(status));
+    this.element.className = `hero ${health.level}${this.buttons.children.length > 1 ? " many" : ""}`;
   }
 
   actions({ health, frozen, last_sync: last }) {
@@ -114,7 +114,7 @@ const fact = (name, value, ...more) => h("div", {},
 function waitingFact({ health, now }) {
   if (health.waiting_files === null) return fact("Waiting", "not known yet", "before the first look at the sources");
   if (!health.waiting_files) return fact("Waiting", "nothing", health.looked_at && `looked ${ago(health.looked_at, now)}`);
-  return fact("Waiting", `${health.is_whole ? "" : "over "}${count(health.waiting_files, "file")}`,
+  return fact("Waiting", `${number(health.waiting_files)}${health.is_whole ? "" : "+"} ${health.waiting_files === 1 ? "file" : "files"}`,
     `${size(health.waiting_bytes)}, for ${duration(health.lag_seconds)} at most`);
 }
 
