@@ -12,12 +12,17 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.api.farcopy_server import FarcopyServer
-from tests.browser.site import Site
+from tests.browser.site import DESK, Site
 from tests.parts.chromium import launch_options
 from tests.parts.fetch import REPOSITORY, why_missing
 from tests.parts.fixtures import FtpServerFactory
 from tests.parts.ftp_servers import FtpServer
 
+IN_DOCUMENTS = {
+    "light-overview": "overview", "overview-running": "running",
+    "connection-failed": "connection", "run-failed": "run",
+}
+"""Pictures of docs/images: copied there by hand, when the page has changed enough."""
 SCREENSHOTS = Path(os.environ.get("FARCOPY_SCREENSHOTS", REPOSITORY / ".cache" / "screenshots"))
 
 
@@ -62,5 +67,12 @@ def shoot() -> Callable[[Page, str], None]:
     def shoot(page: Page, name: str) -> None:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(SCREENSHOTS / f"{name}.png"), full_page=True)
+        if name in IN_DOCUMENTS:
+            # Smaller, and no longer than a reader looks at in a document.
+            page.set_viewport_size({"width": 1040, "height": 700})
+            page.wait_for_timeout(200)  # the charts draw themselves anew
+            path = SCREENSHOTS / "documents" / f"{IN_DOCUMENTS[name]}.png"
+            page.screenshot(path=str(path))
+            page.set_viewport_size(DESK)
 
     return shoot

@@ -3,6 +3,7 @@
 With a history of 100,000 runs, as after years of a sync every half hour.
 """
 
+import math
 import re
 import sqlite3
 import time
@@ -43,20 +44,27 @@ def _years(site: Site) -> None:
                  files * 520_000)
                 for number in range(1, RUNS + 1)
                 for began in [now - timedelta(minutes=30 * (RUNS - number) + 20)]
-                for files in [number * 7919 % 401]
+                for files in [busy(began) * (number * 7919 % 40 + 60) // 100]
             ],
         )
         database.executemany(
             "INSERT INTO backlog_samples (at, files, bytes, lag_s, is_whole)"
             " VALUES (?, ?, ?, ?, 1)",
             [
-                (stamp(now - timedelta(minutes=30 * n)), n * 31 % 300, 1000, n * 7919 % 5400)
+                (stamp(now - timedelta(minutes=30 * n)), n * 31 % 300, 1000,
+                 n * 7919 % 1500 + (5400 if n in range(100, 106) else 0))
                 for n in range(4000, 0, -1)
             ] + [(stamp(now - timedelta(minutes=5)), 0, 0, 0)],
         )
         database.commit()
     # Not before: with nothing done yet a sync would be due at once.
     site.configure_all(sync_enabled=True, monitoring_enabled=False)
+
+
+def busy(moment: datetime) -> int:
+    """Files that come in half an hour: many by day, few by night and on Sundays."""
+    by_day = round(300 * max(0.0, math.sin(math.pi * (moment.hour - 6) / 14)) ** 2)
+    return 4 + by_day // (8 if moment.weekday() == 6 else 1)
 
 
 def stamp(moment: datetime) -> str:

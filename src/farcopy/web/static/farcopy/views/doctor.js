@@ -47,5 +47,5 @@ function sentence(found) {
   const failed = found.steps.find((step) => step.status === "failed");
   const took = found.took_ms < 1000 ? `${found.took_ms} ms` : duration(found.took_ms / 1000);
   return h("p", { class: `notice ${found.is_well ? "good" : "bad"}` }, icon(found.is_well ? "good" : "bad"),
-    h("span", {}, found.is_well ? `The connection is well; every step took ${took} together.` : failed.cause));
+    h("span", {}, found.is_well ? `The connection is well; every step took ${took} together.` : `The way to the server ends at “${failed.title.toLowerCase()}”. What to do stands there.`));
 }
