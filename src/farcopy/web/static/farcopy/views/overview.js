@@ -111,7 +111,11 @@ function drawFacts(place, status) {
 const fact = (name, value, ...more) => h("div", {},
   h("dt", {}, name), h("dd", { class: "big" }, capital(value)), more.map((line) => line && h("dd", { class: "small" }, line)));
 
-function waitingFact({ health, now }) {
+function waitingFact({ health, now, current_sync: current }) {
+  if (current) {
+    const left = Math.max(current.files_due - current.files_done, 0);
+    return fact("Waiting", count(left, "file"), `${size(Math.max(current.bytes_due - current.bytes_done, 0))} found so far, on their way`);
+  }
   if (health.waiting_files === null) return fact("Waiting", "not known yet", "before the first look at the sources");
   if (!health.waiting_files) return fact("Waiting", "nothing", health.looked_at && `looked ${ago(health.looked_at, now)}`);
   return fact("Waiting", `${number(health.waiting_files)}${health.is_whole ? "" : "+"} ${health.waiting_files === 1 ? "file" : "files"}`,
