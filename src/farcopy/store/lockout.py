@@ -39,7 +39,9 @@ def wait_s(username: str, address: str) -> float:
 
 
 def remember_address(user: User, address: str) -> None:
-    """Somebody with the right password was there."""
+    """Somebody with the right password was there. address: "" is none, and is not known."""
+    if not address:
+        return
     KnownAddress.objects.update_or_create(
         user=user, ip_address=address, defaults={"last_at": timezone.now()}
     )
