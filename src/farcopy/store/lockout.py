@@ -18,7 +18,7 @@ from django.utils import timezone
 from farcopy.store.models import KnownAddress, User
 
 ADDRESS_LIMIT: Final = 20
-"""Wrong passwords from one address, whatever the accounts."""
+"""Wrong passwords from one address, whatever the accounts, since somebody last signed in there."""
 KNOWN_FOR: Final = timedelta(days=90)
 MAX_KNOWN: Final = 50
 """Addresses remembered of one account; the longest unused are forgotten."""
@@ -32,6 +32,9 @@ def wait_s(username: str, address: str) -> float:
     if _is_known(username, address, now):
         of_account = of_account.filter(ip_address=address)
     of_address = recent.filter(ip_address=address or None)
+    signed_in_at = _signed_in_at(address)
+    if signed_in_at is not None:
+        of_address = of_address.filter(attempt_time__gt=signed_in_at)
     return max(
         _wait_s(of_account, settings.AXES_FAILURE_LIMIT, now),
         _wait_s(of_address, ADDRESS_LIMIT, now),
@@ -39,7 +42,9 @@ def wait_s(username: str, address: str) -> float:
 
 
 def remember_address(user: User, address: str) -> None:
-    """Somebody with the right password was there."""
+    """Somebody with the right password was there. address: "" is none, and is not known."""
+    if not address:
+        return
     KnownAddress.objects.update_or_create(
         user=user, ip_address=address, defaults={"last_at": timezone.now()}
     )
@@ -74,6 +79,13 @@ def _is_known(username: str, address: str, now: datetime) -> bool:
     return KnownAddress.objects.filter(
         user__username=username, ip_address=address, last_at__gt=now - KNOWN_FOR
     ).exists()
+
+
+def _signed_in_at(address: str) -> datetime | None:
+    """When somebody last gave the right password there."""
+    known = KnownAddress.objects.filter(ip_address=address)
+    found: datetime | None = known.aggregate(last_at=Max("last_at"))["last_at"]
+    return found
 
 
 def _wait_s(attempts: QuerySet[AccessAttempt], limit: int, now: datetime) -> float:

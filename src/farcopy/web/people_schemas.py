@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
-from farcopy.web.schemas import Answer, example_of, told
+from farcopy.web.schemas import Answer, Body, example_of, told
 
 Role = Literal["admin", "radiologist", "technician", "viewer"]
 _NAME = "The account's name."
@@ -60,11 +60,7 @@ class ResetAnswer(Answer):
     data: ResetPerson = told("The account as it is now.", example_of(ResetPerson))
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class NameBody(_Body):
+class NameBody(Body):
     username: str = told(_NAME, "erika", min_length=1, max_length=150)
 
 
