@@ -108,6 +108,8 @@ def current_sync() -> CurrentSync | None:
 
 def status() -> StatusView:
     now = timezone.now()
+    # Before the warnings: "ok" must not come with one of a trouble that is just over.
+    ledger = HEALTH.trouble.code if HEALTH.trouble else "ok"
     row = stored.load()
     settings = row.settings
     return StatusView(
@@ -123,7 +125,7 @@ def status() -> StatusView:
         backlog=looks.last(),
         last_verification=proofs.last_verification(),
         is_service_running=lease.live_kind(now) == "service",
-        ledger=HEALTH.trouble.code if HEALTH.trouble else "ok",
+        ledger=ledger,
     )
 
 
