@@ -78,7 +78,7 @@ def _wrap(command: click.Command, words: str, told: tuple[str, ...]) -> None:
 def _note(
     words: str, told: tuple[str, ...], given: Mapping[str, Any], outcome: dict[str, object]
 ) -> None:
-    if "django" not in sys.modules:
+    if "django" not in sys.modules or given.get("dry_run"):
         return
     from django.apps import apps
 

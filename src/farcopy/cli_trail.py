@@ -14,7 +14,7 @@ import click
 from farcopy.process import set_up
 
 if TYPE_CHECKING:
-    from farcopy.service.auditing import Verified
+    from farcopy.service.trail_check import Verified
 
 EXIT_FAILED = 1
 EXIT_BROKEN = 3
@@ -39,9 +39,9 @@ def audit_verify(with_remote: bool, as_json: bool) -> None:
     Exit code 0: as it was written, 3: somebody changed it, 1: not done.
     """
     set_up()
-    from farcopy.service import auditing
+    from farcopy.service import trail_check
 
-    result = auditing.verify(with_remote=with_remote)
+    result = trail_check.verify(with_remote=with_remote)
     click.echo(json.dumps(_verify_data(result)) if as_json else "\n".join(_verify_lines(result)))
     if not result.checked.is_whole:
         sys.exit(EXIT_BROKEN)
@@ -122,13 +122,13 @@ def audit_prune(before: datetime | None, older_than: int | None, as_json: bool) 
 
     from django.utils import timezone
 
-    from farcopy.service import auditing
+    from farcopy.service import trail_check
     from farcopy.service.times import moment_of
 
     moment = moment_of(before.isoformat()) if before else None
     if older_than:
         moment = timezone.now() - timedelta(days=older_than)
-    removed = auditing.prune(moment, keep_days=environment.audit_keep_days)
+    removed = trail_check.prune(moment, keep_days=environment.audit_keep_days)
     click.echo(json.dumps({"removed": removed}) if as_json else f"Removed {removed} entries")
 
 

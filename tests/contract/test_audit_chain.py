@@ -18,7 +18,7 @@ from django.db import connection  # noqa: E402
 from django.db.models import F  # noqa: E402
 
 from farcopy.core.errors import KeyMismatch, TooYoung, TrailBroken  # noqa: E402
-from farcopy.service import auditing, marks  # noqa: E402
+from farcopy.service import auditing, marks, trail_check  # noqa: E402
 from farcopy.store import audit, audit_prune  # noqa: E402
 from farcopy.store.audit_check import MOST_TOLD, Kind, check  # noqa: E402
 from farcopy.store.audit_models import AuditHead, AuditLog, KeyRecord  # noqa: E402
@@ -315,7 +315,7 @@ def test_after_old_entries_were_removed_the_rest_is_still_whole(
 ) -> None:
     monkeypatch.setattr(audit_prune, "ROWS_A_TRANSACTION", 2)
     mark = marks.current()
-    assert auditing.prune(aged(6), keep_days=1) == 5
+    assert trail_check.prune(aged(6), keep_days=1) == 5
     found = check({HERE: mark})
     assert (found.is_whole, found.entries) == (True, ENTRIES - 5)
     append(1)
@@ -327,9 +327,9 @@ def test_nothing_younger_than_what_must_be_kept_is_removed(
     aged: Callable[[int], datetime]
 ) -> None:
     with pytest.raises(TooYoung):
-        auditing.prune(aged(6), keep_days=30)
-    assert auditing.prune(None, keep_days=30) == 0
-    assert auditing.prune(None, keep_days=3) == ENTRIES - 3
+        trail_check.prune(aged(6), keep_days=30)
+    assert trail_check.prune(None, keep_days=30) == 0
+    assert trail_check.prune(None, keep_days=3) == ENTRIES - 3
 
 
 def test_from_a_trail_that_was_changed_nothing_is_removed(
@@ -337,7 +337,7 @@ def test_from_a_trail_that_was_changed_nothing_is_removed(
 ) -> None:
     row(2).update(username="Mallory")
     with pytest.raises(TrailBroken):
-        auditing.prune(aged(6), keep_days=1)
+        trail_check.prune(aged(6), keep_days=1)
     assert AuditLog.objects.count() == ENTRIES
 
 

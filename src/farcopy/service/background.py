@@ -168,7 +168,9 @@ class BackgroundService:
             raise
         except (DatabaseError, FarcopyError) as error:
             # Tried again: a key is put right. A DatabaseError here is a mistake of ours.
-            self._complain(getattr(error, "code", type(error).__name__))
+            code = getattr(error, "code", type(error).__name__)
+            if self._complain(code):
+                auditing.note("service.trouble", details={"code": code})
             connection.close()
             return 2.0
         if self._last_complaint:
@@ -202,12 +204,13 @@ class BackgroundService:
         wait_s, self._retry_s = self._retry_s, min(self._retry_s * 2, LONGEST_RETRY_S)
         return wait_s
 
-    def _complain(self, code: str) -> None:
-        """Told once, not at every round."""
-        if code != self._last_complaint:
+    def _complain(self, code: str) -> bool:
+        """Told once, not at every round. Whether it is news."""
+        is_news = code != self._last_complaint
+        if is_news:
             _log.error("service.trouble", extra={"code": code})
-            auditing.note("service.trouble", details={"code": code})
             self._last_complaint = code
+        return is_news
 
     def _answer_request(self) -> bool:
         request = history.open_request()

@@ -114,6 +114,8 @@ def current_sync() -> CurrentSync | None:
 
 def status() -> StatusView:
     now = timezone.now()
+    # Before the warnings: "ok" must not come with one of a trouble that is just over.
+    trouble = HEALTH.trouble
     row = stored.load()
     settings = row.settings
     last = history.last_finished()
@@ -135,7 +137,7 @@ def status() -> StatusView:
         backlog=looks.last(),
         last_verification=proofs.last_verification(),
         is_service_running=is_service_running,
-        ledger=HEALTH.trouble.code if HEALTH.trouble else "ok",
+        ledger=trouble.code if trouble else "ok",
         waiting=waits,
         health=judge(
             Facts(
@@ -144,7 +146,7 @@ def status() -> StatusView:
                 is_ftp_configured=settings.is_ftp_configured,
                 is_service_running=is_service_running,
                 is_run_on=current is not None,
-                trouble=HEALTH.trouble.text if HEALTH.trouble else "",
+                trouble=trouble.text if trouble else "",
                 frozen=frozen.warning if frozen else "",
                 sync_enabled=settings.sync_enabled,
                 interval_min=settings.sync_interval,

@@ -54,8 +54,8 @@ class KeySource:
         """
         if self.is_own_file:
             return self._of_home()
-        old = self._given(self.old_key, self.old_key_file)
-        return (*self._given(self.key, self.key_file or self._credential), *old)
+        file = self.key_file or ("" if self.key else self._credential)
+        return (*self._given(self.key, file), *self._given(self.old_key, self.old_key_file))
 
     @property
     def _credential(self) -> str:
