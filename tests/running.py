@@ -350,11 +350,11 @@ def read_tree(folder: Path) -> dict[str, bytes]:
 
 
 def arrived(remote: Path) -> dict[str, bytes]:
-    """What lies under final names: all but farcopy's own folder for temporaries."""
+    """What lies under final names: all but farcopy's own folders."""
     return {
         name: content
         for name, content in read_tree(remote).items()
-        if not name.startswith("farcopy-tmp-")
+        if not name.startswith(("farcopy-tmp-", "farcopy/"))
     }
 
 

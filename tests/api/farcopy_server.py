@@ -111,6 +111,12 @@ class FarcopyServer:
         finally:
             self._log.close()
 
+    def peak_memory_bytes(self) -> int:
+        """The most it ever had in memory (Linux)."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+
     def run_python(self, code: str, *arguments: str) -> str:
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments],

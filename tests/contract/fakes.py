@@ -282,6 +282,16 @@ class FakeRemote:
         if len(content) != size_bytes:
             raise DownloadRefused
 
+    def keep(self, name: str, content: bytes) -> None:
+        self._use()
+        if self.server.is_read_only:
+            raise RemoteReadOnly
+        self.server.files[f"farcopy/{name}"] = content
+
+    def kept(self, name: str) -> bytes | None:
+        self._use()
+        return self.server.files.get(f"farcopy/{name}")
+
     def listing(self, folder: PurePosixPath) -> Sequence[RemoteEntry]:
         self._ask("listing", folder)
         prefix = "" if folder == PurePosixPath() else f"{folder}/"

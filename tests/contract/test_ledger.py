@@ -55,11 +55,13 @@ def run_id(ledger: DatabaseLedger) -> int:
 
 
 @pytest.fixture
-def settings_key(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+def other_key(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Put another master key in place."""
     from django.conf import settings
 
-    return lambda key: monkeypatch.setattr(settings, "MASTER_KEY", key)
+    from farcopy.store.keys import KeySource
+
+    return lambda: monkeypatch.setattr(settings, "KEYS", KeySource(Path(), "5c" * 32))
 
 
 def file(name: str, size: int = 5, mtime: int = 1, directory: str = "ab/cd") -> SourceFile:
@@ -320,16 +322,21 @@ def test_the_stored_password_is_encrypted_and_bound_to_its_place(ledger: Databas
             configuration.load()
 
 
-def test_a_lost_key_is_mended_by_a_new_password_and_by_nothing_less(
-    ledger: DatabaseLedger, settings_key: Callable[[bytes], None]
+@pytest.mark.parametrize(
+    "changes",
+    [{"sync_interval": 5}, {"ftp_password": "********"}, {"ftp_password": "new"}],
+    ids=str,
+)
+def test_with_another_key_nothing_is_read_and_nothing_replaced(
+    ledger: DatabaseLedger, other_key: Callable[[], None], changes: dict[str, object]
 ) -> None:
-    settings_key(b"another key of 32 bytes, or more")
+    before = SyncConfiguration.objects.values().get(pk=1)
+    other_key()
     with pytest.raises(KeyMismatch):
-        configuration.change({"sync_interval": 5})
+        configuration.load()
     with pytest.raises(KeyMismatch):
-        configuration.change({"ftp_password": "********"})
-    assert configuration.change({"ftp_password": "new"}).settings.ftp_password == "new"
-    assert configuration.load().settings.ftp_password == "new"
+        configuration.change(changes)
+    assert SyncConfiguration.objects.values().get(pk=1) == before
 
 
 def test_settings_changed_forgive_hard_errors(ledger: DatabaseLedger, run_id: int) -> None:

@@ -260,6 +260,28 @@ def test_abort_from_another_thread_ends_a_stuck_transfer_at_once(
         list(remote.store([make_upload(2, b"after")]))
 
 
+def test_a_small_file_of_our_own_is_kept_replaced_and_read_back(
+    place: Place, remote: Remote
+) -> None:
+    assert remote.kept("mark.json") is None
+    remote.keep("mark.json", b"the first, longer")
+    remote.keep("mark.json", b"the second")
+    assert remote.kept("mark.json") == b"the second"
+    assert place.finals() == {"farcopy/mark.json"}
+    assert list(remote.temporaries()) == []  # nor does the sweep take it for one
+    assert errors(remote.store([make_upload(1, b"x")])) == [None]  # the session goes on
+
+
+def test_a_small_file_of_our_own_where_nothing_may_be_written_is_refused(place: Place) -> None:
+    remote = place.remote()
+    remote.open()
+    remote.prepare()
+    place.make_read_only()
+    with pytest.raises(FarcopyError):
+        remote.keep("mark.json", b"x")
+    remote.close()
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="descriptors are counted in /proc")
 def test_no_descriptor_stays(place: Place) -> None:
     def count() -> int:

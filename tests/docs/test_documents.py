@@ -58,7 +58,7 @@ def test_every_environment_variable_read_stands_in_the_configuration_reference()
     for module in (ROOT / "src/farcopy/settings").glob("*.py"):
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and re.fullmatch(
-                r"_env\.\w+|_listed", ast.unparse(node.func)
+                r"_(plain_)?env\.\w+|_listed|_flag", ast.unparse(node.func)
             ):
                 first = node.args[0]
                 if isinstance(first, ast.Constant):  # `_listed` hands its own argument on
@@ -96,6 +96,15 @@ def test_decisions_are_numbered_without_gaps_and_say_context_choice_and_price() 
         text = path.read_text(encoding="utf-8")
         for heading in ("## Context", "## Choice", "## Price"):
             assert heading in text, f"{path.name}: {heading}"
+
+
+def test_every_test_that_holds_a_promise_of_security_is_there() -> None:
+    text = (ROOT / "docs/reference/security.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", text)
+    assert len(named) > 50
+    sources = {name: (ROOT / "tests" / name).read_text(encoding="utf-8") for name, _ in named}
+    missing = [f"{name}::{test}" for name, test in named if f"def {test}(" not in sources[name]]
+    assert missing == []
 
 
 def test_the_service_unit_waits_longer_than_a_stop_may_take() -> None:

@@ -13,7 +13,8 @@ FarcopyError
 │   └── RemotePathMissing · RemoteReadOnly · RemoteFull · DataConnectionFailed · TimedOut
 ├── ConfigError    an admin has to change something first
 │   ├── SettingsInvalid · FtpNotConfigured · SourcesNotConfigured · PasswordRequired
-│   ├── EnvironmentInvalid · KeyMismatch · KeyUnusable
+│   ├── EnvironmentInvalid · KeyMismatch · KeyUnusable · KeyFits
+│   ├── TooYoung · TrailBroken
 │   └── PathUnknown · TargetRefused
 ├── LedgerTrouble  the database cannot do its part: nothing new is begun
 │   ├── LedgerFull · LedgerLocked · LedgerReadOnly · LedgerMissing
@@ -303,7 +304,7 @@ class EnvironmentInvalid(ConfigError):
     """detail: which variable, and what is wrong with it; never its value."""
 
     code = "environment_invalid"
-    text = "An environment variable is not valid"
+    text = "An environment variable or option is not valid"
 
 
 class KeyMismatch(ConfigError):
@@ -314,6 +315,21 @@ class KeyMismatch(ConfigError):
 class KeyUnusable(ConfigError):
     code = "key_unusable"
     text = "The encryption key is missing, too short or readable by others"
+
+
+class KeyFits(ConfigError):
+    code = "key_fits"
+    text = "The key is not lost: it is the one in force"
+
+
+class TooYoung(ConfigError):
+    code = "too_young"
+    text = "entries of the audit trail are kept for FARCOPY_AUDIT_KEEP_DAYS at least"
+
+
+class TrailBroken(ConfigError):
+    code = "trail_broken"
+    text = "the audit trail was changed by somebody; farcopy audit verify tells what was found"
 
 
 class PathUnknown(ConfigError):

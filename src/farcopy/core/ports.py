@@ -5,6 +5,8 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from farcopy.core.errors import FarcopyError
+from farcopy.core.examination import Sign, Step
 from farcopy.core.model import (
     Check,
     ClaimedFile,
@@ -132,8 +134,36 @@ class Remote(Protocol):
         """
         ...
 
+    # Small files of our own, below `farcopy/`.
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Write one, whole or not at all; after prepare()."""
+        ...
+
+    def kept(self, name: str) -> bytes | None:
+        """Its content; None if there is no such file."""
+        ...
+
     def abort(self) -> None:
         """From any thread: make the operation in progress fail at once."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Examination(Protocol):
+    """A server under examination: one step at a time, in the order of `Step`."""
+
+    def perform(self, step: Step) -> Sequence[tuple[str, str]]:
+        """What was seen, for people. Raises: FarcopyError."""
+        ...
+
+    def sign_of(self, error: FarcopyError) -> Sign:
+        """What tells the cause of an error that `perform` raised."""
+        ...
+
+    def seen_despite(self, error: FarcopyError) -> Sequence[tuple[str, str]]:
+        """What can be told all the same, as the certificate that was not trusted."""
         ...
 
     def close(self) -> None: ...

@@ -1,7 +1,7 @@
 """From settings to a logged-in session: connect, greeting, TLS, login, binary mode.
 
 One attempt at the password, never two: hosts ban who tries again. Called by
-remote and probe.
+remote and probe; the doctor takes the steps one by one.
 """
 
 import ssl
@@ -18,8 +18,8 @@ from farcopy.ftp.together import ask_together
 from farcopy.ftp.wire import Wire
 
 
-class _OtherCurvesNeeded(Exception):
-    """A signal within this module."""
+class OtherCurvesNeeded(Exception):
+    """A signal to whoever called `secure`: connect anew, with all curves."""
 
 
 def log_in(
@@ -39,7 +39,7 @@ def log_in(
     try:
         try:
             return _log_in(settings, guard, budget, host, is_p256_only=True)
-        except _OtherCurvesNeeded:
+        except OtherCurvesNeeded:
             guard.close_all()
             return _log_in(settings, guard, budget, host, is_p256_only=False)
     except BaseException:
@@ -55,19 +55,38 @@ def _log_in(
     *,
     is_p256_only: bool,
 ) -> Session:
-    guard.check()
-    waits = settings.deadlines
     context = tls.make_context(settings, is_p256_only=is_p256_only)
-    addresses = resolve(settings.host, settings.port, budget.cut(waits.connect_s), guard)
+    addresses = find(settings, budget, guard)
+    session = greet(settings, context, addresses, budget, guard, host)
+    if settings.tls != "off":
+        secure(session, may_retry=is_p256_only)
+    authenticate(session)
+    settle_in(session)
+    return session
+
+
+def find(settings: SessionSettings, budget: Budget, guard: Guard) -> list[str]:
+    """The addresses of the host. Raises: DnsFailed, HostRefused, Interrupted."""
+    guard.check()
+    wait_s = budget.cut(settings.deadlines.connect_s)
+    return resolve(settings.host, settings.port, wait_s, guard)
+
+
+def greet(
+    settings: SessionSettings,
+    context: ssl.SSLContext,
+    addresses: list[str],
+    budget: Budget,
+    guard: Guard,
+    host: HostProfile,
+) -> Session:
+    """Connected, and the server has said that it is one. Raises: RunError, SessionError."""
+    waits = settings.deadlines
     sock = connect_first(addresses, settings.port, waits.connect_s, budget, guard)
     keep_alive(sock)
     wire = Wire(sock, context, waits.reply_s, budget)
     session = Session(settings, wire, context, guard, budget, host)
     _await_greeting(session)
-    if settings.tls != "off":
-        _secure(session, may_retry=is_p256_only)
-    _authenticate(session)
-    _settle_in(session)
     return session
 
 
@@ -79,7 +98,11 @@ def _await_greeting(session: Session) -> None:
         raise session.refusal(reply, GREETING)
 
 
-def _secure(session: Session, *, may_retry: bool) -> None:
+def secure(session: Session, *, may_retry: bool) -> None:
+    """TLS, where the settings and the server have it. Raises: TlsFailed, SessionError.
+
+    may_retry: raise OtherCurvesNeeded where other curves may be what is missing.
+    """
     reply = session.exchange("AUTH", "AUTH TLS")
     if reply.code == 421:
         raise session.refusal(reply, "AUTH")
@@ -96,13 +119,14 @@ def _secure(session: Session, *, may_retry: bool) -> None:
         )
     except FOREIGN as error:
         if may_retry and isinstance(error, ssl.SSLError) and tls.wants_other_curve(error):
-            raise _OtherCurvesNeeded from error
+            raise OtherCurvesNeeded from error
         raise session.failure(error, "AUTH") from error
     wire.sock = secured
     tls.check_fingerprint(secured, session.settings.fingerprint)
 
 
-def _authenticate(session: Session) -> None:
+def authenticate(session: Session) -> None:
+    """Name and password, once. Raises: LoginRefused, TooManyConnections, SessionError."""
     command = "USER"
     try:
         reply = session.exchange(command, f"USER {session.settings.user}")
@@ -117,7 +141,8 @@ def _authenticate(session: Session) -> None:
         raise session.refusal(reply, command)
 
 
-def _settle_in(session: Session) -> None:
+def settle_in(session: Session) -> None:
+    """Private data connections, features, binary mode. Raises: TlsFailed, SessionError."""
     host = session.host
     session.is_epsv_refused = (host.refuses_epsv or host.tries_pasv) and session.has_pasv
     # RFC 4217 §9: PBSZ 0, then PROT P. Data in clear text is no option.

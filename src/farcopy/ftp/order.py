@@ -7,6 +7,9 @@ which costs nobody a file. Called by remote, once a host.
 """
 
 
+import time
+from pathlib import PurePosixPath
+
 from farcopy.core.errors import DataConnectionFailed, FarcopyError
 from farcopy.ftp import transfer
 from farcopy.ftp.data import DataConnection, passive_port
@@ -35,6 +38,15 @@ def list_in_order(session: Session, home: str, wait_s: float) -> list[bytes] | N
     wait_for_reading(session.wire.connection, wait_s, session.guard)
     lines, codes = _listing(session, port)
     return lines if codes in ((150, 226, 250), (125, 226, 250)) else None
+
+
+def answers_in_order(session: Session, folder: PurePosixPath) -> bool:
+    """As `list_in_order`, for who only wants to know. False in doubt."""
+    home = session.login_directory
+    began_s = time.monotonic()
+    session.command(f"CWD {folder}")
+    round_trip_s = time.monotonic() - began_s
+    return list_in_order(session, home, HEAD_START_S + round_trip_s) is not None
 
 
 def _ask_for_port(session: Session) -> int | None:

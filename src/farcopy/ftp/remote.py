@@ -15,7 +15,7 @@ from farcopy.core.errors import (
     RemoteReadOnly,
 )
 from farcopy.core.model import RemoteEntry, StoreResult, Upload
-from farcopy.ftp import listing, reading
+from farcopy.ftp import keeping, listing, reading
 from farcopy.ftp.folders import KnownFolders, ensure_folder
 from farcopy.ftp.hashes import ServerHash
 from farcopy.ftp.host import HostProfile
@@ -149,6 +149,13 @@ class FtpRemote:
     def listing(self, folder: PurePosixPath) -> Sequence[RemoteEntry]:
         return listing.entries(self._usable(), self._final(folder))
 
+    def keep(self, name: str, content: bytes) -> None:
+        temporary = self._folder / f"{name}.new"
+        keeping.write(self._usable(), self._known, temporary, self._own(name), content)
+
+    def kept(self, name: str) -> bytes | None:
+        return keeping.read(self._usable(), self._own(name))
+
     def abort(self) -> None:
         self._guard.abort()
 
@@ -162,6 +169,9 @@ class FtpRemote:
     @property
     def _folder(self) -> PurePosixPath:
         return self._base / self._folder_name
+
+    def _own(self, name: str) -> PurePosixPath:
+        return self._base / "farcopy" / name
 
     def _path_of(self, name: str) -> PurePosixPath:
         if parse_temporary(name) is None:

@@ -6,6 +6,7 @@ Everything it is told comes through the database, everything it tells too.
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -16,7 +17,7 @@ from django.utils import timezone
 from farcopy.core.errors import EngineBusy, FarcopyError, LedgerCorrupt, LedgerTrouble
 from farcopy.core.states import SyncType
 from farcopy.planning.schedule import next_look_due, next_run_due
-from farcopy.service import monitor
+from farcopy.service import auditing, marks, monitor
 from farcopy.service.execution import carry_out
 from farcopy.service.scrub import Scrub
 from farcopy.service.stop import StopSignal
@@ -31,6 +32,7 @@ TICK_S = 0.3
 """A request is taken within a second."""
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 5.0
+MARK_EVERY_S = 60.0
 _log = logging.getLogger("farcopy.service")
 
 
@@ -120,6 +122,7 @@ class BackgroundService:
         self._damaged: integrity.Stamp | None = None
         self._retry_s = FIRST_RETRY_S
         self._last_complaint = ""
+        self._mark_due_s = 0.0
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """on_ready: called when requests are taken, or will be once the database is well.
@@ -134,6 +137,9 @@ class BackgroundService:
             finally:
                 self._scrub.give_way()
                 _log.info("service.stopped")
+                if self._engine is not None and self._trouble is None:
+                    auditing.note("service.stopped")
+                    marks.renew()
                 connection.close()
 
     def _turn(self, ends: ExitStack, on_begun: Callable[[], None] = lambda: None) -> float:
@@ -162,18 +168,29 @@ class BackgroundService:
             raise
         except (DatabaseError, FarcopyError) as error:
             # Tried again: a key is put right. A DatabaseError here is a mistake of ours.
-            self._complain(getattr(error, "code", type(error).__name__))
+            code = getattr(error, "code", type(error).__name__)
+            if self._complain(code):
+                auditing.note("service.trouble", details={"code": code})
             connection.close()
             return 2.0
         if self._last_complaint:
             _log.info("service.well_again")
+            auditing.note("service.well_again", details={"code": self._last_complaint})
+        self._keep_mark()
         self._last_complaint, self._retry_s = "", FIRST_RETRY_S
         return TICK_S
+
+    def _keep_mark(self) -> None:
+        now_s = time.monotonic()
+        if now_s >= self._mark_due_s:
+            self._mark_due_s = now_s + MARK_EVERY_S
+            marks.renew()
 
     def _begin(self, ends: ExitStack) -> None:
         schema.prepare_database()
         self._engine = ends.enter_context(Engine(self._environment, "service", self._stop))
         _log.info("service.started")
+        auditing.note("service.started")
 
     def _wait_out(self, trouble: LedgerTrouble) -> float:
         # Damage is not forgotten for a later trouble: it takes a check to be rid of it.
@@ -187,11 +204,13 @@ class BackgroundService:
         wait_s, self._retry_s = self._retry_s, min(self._retry_s * 2, LONGEST_RETRY_S)
         return wait_s
 
-    def _complain(self, code: str) -> None:
-        """Told once, not at every round."""
-        if code != self._last_complaint:
+    def _complain(self, code: str) -> bool:
+        """Told once, not at every round. Whether it is news."""
+        is_news = code != self._last_complaint
+        if is_news:
             _log.error("service.trouble", extra={"code": code})
             self._last_complaint = code
+        return is_news
 
     def _answer_request(self) -> bool:
         request = history.open_request()

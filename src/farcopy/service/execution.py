@@ -28,7 +28,7 @@ from farcopy.ftp.folders import KnownFolders
 from farcopy.ftp.host import HostProfile
 from farcopy.planning.tuning import ConnectionTuning
 from farcopy.planning.verdict import run_message, run_state
-from farcopy.service import runs, wiring
+from farcopy.service import auditing, marks, runs, waiting, wiring
 from farcopy.service.dispatch.threads import ThreadDispatcher
 from farcopy.service.progress import RunProgress
 from farcopy.service.stop import StopSignal
@@ -69,6 +69,8 @@ def carry_out(
         )
     )
     _log.info("run.started", extra={"run": run_id, "sync_type": sync_type.value})
+    auditing.note("run.started", username=requested_by,
+                  details={"run": run_id, "sync_type": sync_type.value})
     started_s = clock.monotonic_s()
     control = RunControl(cancel)
     host = wiring.host_profile(destination)
@@ -77,7 +79,9 @@ def carry_out(
     )
     try:
         patience.persist(lambda: on_start(run_id))
-        with RunProgress(run_id, cancel, patience, throttle) as progress:
+        with RunProgress(
+            run_id, cancel, patience, throttle, destination.pk
+        ) as progress:
             ledger = patient_ledger(destination.pk, patience)
             outfit = _Outfit(
                 row, environment, ledger, cancel, control, progress, host, throttle
@@ -97,7 +101,14 @@ def carry_out(
         except LedgerTrouble as error:
             _log.error("run.unclosed", extra={"run": run_id, "code": error.code})
             raise
-    return patience.persist(lambda: runs.summary(run_id))
+        _note_what_waits(run_id, destination, control, patience)
+    summary = patience.persist(lambda: runs.summary(run_id))
+    auditing.note("run.ended", username=requested_by, details={
+        "run": run_id, "status": summary.state.value, "code": summary.error_code,
+    })
+    if summary.counts.files_synced and not cancel.is_set():
+        marks.send(row)
+    return summary
 
 
 def _check(row: StoredConfiguration) -> None:
@@ -133,6 +144,7 @@ def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> None:
         wiring.note_what_was_learnt(remote, row)
 
     gate = SessionGate(prepare)
+    outfit.progress.watch_connections(lambda: gate.open_sessions)
     pace = Pace()
     tuning = ConnectionTuning(
         row.settings.ftp_connections, host.connection_limit, host.most_connections
@@ -199,6 +211,20 @@ def _keep_profile(
     learnt = None if isinstance(control.failure, DataConnectionFailed) else host
     with contextlib.suppress(LedgerTrouble):  # the run's end will tell of it
         patience.persist(lambda: wiring.keep_profile(learnt, destination))
+
+
+def _note_what_waits(
+    run_id: int, destination: Destination, control: RunControl, patience: Patience
+) -> None:
+    with contextlib.suppress(LedgerTrouble):  # a point of a curve, and for the eye
+        record = patience.persist(lambda: history.get(run_id))
+        is_whole = record.end == RunEnd.FINISHED and control.failure is None
+        patience.persist(
+            lambda: waiting.note_ledger(
+                destination.pk, record.counts.files_growing, wiring.SystemClock().now(),
+                is_whole=is_whole and not record.problem_count,
+            )
+        )
 
 
 def _finish(run_id: int, control: RunControl, cancel: StopSignal, duration_s: float) -> None:

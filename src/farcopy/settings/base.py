@@ -4,18 +4,23 @@ import dj_database_url
 
 from farcopy.core.errors import EnvironmentInvalid
 from farcopy.settings.environment import Environment
-from farcopy.store.keys import derive_key, load_or_create_key
+from farcopy.store.keys import KeySource, secret_of
 
 ENVIRONMENT = Environment.read()
 FARCOPY_HOME = ENVIRONMENT.home
-MASTER_KEY = load_or_create_key(FARCOPY_HOME, ENVIRONMENT.key)
-SECRET_KEY = derive_key(MASTER_KEY, "django").hex()
+_DATABASE = FARCOPY_HOME / "farcopy.sqlite3"
+KEYS = KeySource(
+    FARCOPY_HOME, ENVIRONMENT.key, ENVIRONMENT.key_file, ENVIRONMENT.old_key,
+    ENVIRONMENT.old_key_file, ENVIRONMENT.credentials,
+    None if ENVIRONMENT.database_url else _DATABASE,
+)
+# With a key that is unusable farcopy comes up all the same, to say so: nobody is signed in then.
+SECRET_KEY = secret_of(KEYS, "django").hex()
 DEBUG = False
 
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "axes",
     "farcopy.store",
 ]
@@ -39,8 +44,7 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-# Five wrong passwords lock an account for one address for 15 minutes, for good it is never
-# locked: somebody else's guesses must not keep the last admin out.
+# axes counts wrong passwords; who is locked where is decided in store/lockout.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -58,7 +62,7 @@ OUR_BACKENDS = {
 
 SQLITE: dict[str, object] = {
     "ENGINE": OUR_BACKENDS["django.db.backends.sqlite3"],
-    "NAME": str(FARCOPY_HOME / "farcopy.sqlite3"),
+    "NAME": str(_DATABASE),
     "CONN_MAX_AGE": None,
     "OPTIONS": {
         # A read-then-write in a deferred transaction fails at once with SQLITE_BUSY_SNAPSHOT,

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from environs import EnvError, FileAwareEnv
+from environs import Env, EnvError, FileAwareEnv
 
 from farcopy.core.errors import EnvironmentInvalid
 
 MAX_WAIT_S = 3600.0
 # One read for each variable and process; the file of a secret is not kept open.
 _env = FileAwareEnv()
+# The files of keys are read by store.keys, which also looks at who may read them.
+_plain_env = Env()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,14 @@ class Environment:
     home: Path
     database_url: str
     key: str
+    key_file: str
+    old_key: str
+    old_key_file: str
+    credentials: str
     time_zone: str
     source_roots: tuple[str, ...]
     log_keep_days: int
+    audit_keep_days: int
     connect_s: float
     reply_s: float
     stall_s: float
@@ -77,6 +84,8 @@ class Environment:
             )
         if self.log_keep_days < 1 or not 0 <= self.retry_scale < MAX_WAIT_S:
             raise EnvironmentInvalid("FARCOPY_LOG_KEEP_DAYS or FARCOPY_RETRY_SCALE is too small")
+        if self.audit_keep_days < 1:
+            raise EnvironmentInvalid("FARCOPY_AUDIT_KEEP_DAYS must be at least 1")
         if not 0 <= self.scrub_percent <= 100:
             raise EnvironmentInvalid("FARCOPY_SCRUB_PERCENT must be between 0 and 100")
         if self.scrub_mib < 1:
@@ -87,12 +96,18 @@ class Environment:
         return cls(
             home=home_directory(),
             database_url=_env.str("DATABASE_URL", "").strip(),
-            key=_env.str("FARCOPY_KEY", ""),
+            key=_plain_env.str("FARCOPY_KEY", ""),
+            key_file=_plain_env.str("FARCOPY_KEY_FILE", ""),
+            old_key=_plain_env.str("FARCOPY_OLD_KEY", ""),
+            old_key_file=_plain_env.str("FARCOPY_OLD_KEY_FILE", ""),
+            credentials=_plain_env.str("CREDENTIALS_DIRECTORY", ""),
             time_zone=_env.str("FARCOPY_TIME_ZONE", ""),
             source_roots=tuple(
                 root for root in _env.str("FARCOPY_SOURCE_ROOTS", "").split(os.pathsep) if root
             ),
             log_keep_days=_env.int("FARCOPY_LOG_KEEP_DAYS", 90),
+            # Six years and two leap days: 45 CFR 164.316(b)(2)(i). Nothing is removed by itself.
+            audit_keep_days=_env.int("FARCOPY_AUDIT_KEEP_DAYS", 2192),
             connect_s=_env.float("FARCOPY_CONNECT_TIMEOUT_S", 10.0),
             reply_s=_env.float("FARCOPY_REPLY_TIMEOUT_S", 30.0),
             stall_s=_env.float("FARCOPY_STALL_TIMEOUT_S", 30.0),

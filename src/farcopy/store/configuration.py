@@ -10,9 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from farcopy.core.config import PASSWORD_MASK, SyncSettings, apply_changes
-from farcopy.core.errors import KeyMismatch
+from farcopy.store import key_history
 from farcopy.store.models import Destination, SyncConfiguration
-from farcopy.store.secrets import SecretBox
+from farcopy.store.secrets import SecretBox, key_id_of
 
 _PLAIN_FIELDS = tuple(f.name for f in fields(SyncSettings) if f.name != "ftp_password")
 
@@ -33,7 +33,8 @@ class StoredConfiguration:
 
 
 def load() -> StoredConfiguration:
-    """Raises: KeyMismatch when the stored password was encrypted with another key."""
+    """Raises: KeyMismatch when the stored password was encrypted with another key; KeyUnusable."""
+    key_history.masters()  # also when nothing is stored: the next password would find no key
     return _from_row(_row())
 
 
@@ -45,7 +46,7 @@ def limit_bytes_per_s() -> int:
 def change(changes: Mapping[str, object]) -> StoredConfiguration:
     """Validate and store changes; all or nothing.
 
-    Raises: SettingsInvalid, PasswordRequired, KeyMismatch.
+    Raises: SettingsInvalid, PasswordRequired, KeyMismatch, KeyUnusable.
     """
     roots = django_settings.ENVIRONMENT.source_roots
     is_password_new = changes.get("ftp_password", PASSWORD_MASK) != PASSWORD_MASK
@@ -59,14 +60,9 @@ def _update(
 ) -> StoredConfiguration:
     with transaction.atomic():
         row = SyncConfiguration.objects.select_for_update().get(pk=1)
-        try:
-            current = _from_row(row).settings
-        except KeyMismatch:
-            if needs_password:
-                raise
-            # The key is lost, and with it the old password; a new one mends that.
-            row.ftp_password_encrypted = None
-            current = _from_row(row).settings
+        # With a key that does not fit nothing is replaced, also not the password by a new one:
+        # the right key may only be mislaid.
+        current = _from_row(row).settings
         new = decide(current)
         if new != current or not needs_password:
             for name in _PLAIN_FIELDS:
@@ -74,7 +70,7 @@ def _update(
             if new.ftp_password != current.ftp_password:
                 row.ftp_password_encrypted = (
                     None if new.ftp_password is None
-                    else _box().encrypt(new.ftp_password, str(row.pk), "ftp_password")
+                    else key_history.box().encrypt(new.ftp_password, str(row.pk), "ftp_password")
                 )
             row.settings_changed_at = timezone.now()
             row.save()
@@ -93,7 +89,7 @@ def _row() -> SyncConfiguration:
 def _from_row(row: SyncConfiguration) -> StoredConfiguration:
     password = None
     if row.ftp_password_encrypted is not None:
-        password = _box().decrypt(row.ftp_password_encrypted, str(row.pk), "ftp_password")
+        password = _decrypted(row.ftp_password_encrypted, str(row.pk))
     values = {name: getattr(row, name) for name in _PLAIN_FIELDS}
     settings = SyncSettings(ftp_password=password, **values)
     return StoredConfiguration(
@@ -106,8 +102,9 @@ def _from_row(row: SyncConfiguration) -> StoredConfiguration:
     )
 
 
-def _box() -> SecretBox:
-    return SecretBox(django_settings.MASTER_KEY)
+def _decrypted(stored: str, row: str) -> str:
+    """Raises: KeyMismatch, KeyUnusable."""
+    return SecretBox(key_history.at_hand(key_id_of(stored))).decrypt(stored, row, "ftp_password")
 
 
 # --- destinations ---

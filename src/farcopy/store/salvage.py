@@ -18,10 +18,22 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Model
 
 from farcopy.core.errors import LedgerTrouble
-from farcopy.store.models import AuditLog, Destination, SyncConfiguration, SyncHistory, User
+from farcopy.store.models import (
+    AuditHead,
+    AuditLog,
+    Destination,
+    KeyRecord,
+    SyncConfiguration,
+    SyncHistory,
+    User,
+)
 
-TABLES: tuple[type[Model], ...] = (Destination, SyncConfiguration, User, SyncHistory, AuditLog)
+TABLES: tuple[type[Model], ...] = (
+    Destination, SyncConfiguration, KeyRecord, User, SyncHistory, AuditHead, AuditLog
+)
 """In the order their references need."""
+_BEGUN_WITH = (SyncConfiguration, KeyRecord, AuditHead)
+"""A new database has rows of its own in these; the old ones take their place."""
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 ROWS_A_TRANSACTION = 1000
 
@@ -103,8 +115,8 @@ def _take_over(model: type[Model], rows: _Rows) -> tuple[int, int]:
     """(taken, lost)"""
     taken = lost = 0
     waiting = iter(rows)
-    if model is SyncConfiguration:
-        SyncConfiguration.objects.all().delete()  # the one every new database begins with
+    if model in _BEGUN_WITH:
+        model._default_manager.all().delete()
     while True:
         with transaction.atomic():
             for _ in range(ROWS_A_TRANSACTION):

@@ -1,5 +1,6 @@
 """Bring the database up to date. Every verb calls it; most find nothing to do."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import portalocker
@@ -9,8 +10,8 @@ from django.db import connection
 from django.db.migrations.exceptions import MigrationSchemaMissing
 from django.db.migrations.executor import MigrationExecutor
 
-from farcopy.core.errors import LedgerTrouble
-from farcopy.store import configuration
+from farcopy.core.errors import KeyMismatch, KeyUnusable, LedgerTrouble
+from farcopy.store import audit, configuration, key_history
 from farcopy.store.troubles import of_os_error
 
 
@@ -39,6 +40,10 @@ def _prepare() -> None:
         if _has_work():
             call_command("migrate", verbosity=0, interactive=False)
             configuration.ensure_row()
+            # With a key that does not fit both are left to the day when it does.
+            with suppress(KeyMismatch, KeyUnusable):
+                key_history.begin()
+                audit.begin_chain()
     if connection.vendor == "sqlite":
         Path(connection.settings_dict["NAME"]).chmod(0o600)
 

@@ -15,9 +15,15 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from farcopy.core.errors import KeyMismatch
-from farcopy.store.keys import derive_key
+from farcopy.store.keys import derive_key, key_id
 
 _VERSION = "v2"
+
+
+def key_id_of(stored: str) -> str:
+    """Of the key a value was encrypted with; "" for what is no value of ours. Unproven."""
+    parts = stored.split("$")
+    return parts[1] if len(parts) == 5 else ""
 
 
 class SecretBox:
@@ -26,7 +32,7 @@ class SecretBox:
     def __init__(self, master: bytes) -> None:
         self._encryption_key = derive_key(master, "secret encryption")
         self._mac_key = derive_key(master, "secret authentication")
-        self._key_id = derive_key(master, "secret key id").hex()[:16]
+        self._key_id = key_id(master)
 
     def encrypt(self, text: str, row: str, field: str) -> str:
         """row and field: where the value is kept; it decrypts nowhere else."""

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from farcopy.core.errors import LedgerTrouble
+from farcopy.core.errors import KeyMismatch, KeyUnusable, LedgerTrouble
 from farcopy.store import audit
 from farcopy.store.health import AUDIT, HEALTH
 from farcopy.store.patience import wait_at_most
@@ -105,7 +105,7 @@ def _record(request: HttpRequest, call: Call, status: int) -> None:
                 details=_details(request, call),
                 status=status,
             )
-    except (DatabaseProblem, ValueError) as error:
+    except (DatabaseProblem, ValueError, KeyMismatch, KeyUnusable) as error:
         now = timezone.now()
         if lost is not None:
             _gap.widen(lost.last_at, lost.calls, lost.first_at)
@@ -148,6 +148,8 @@ def _details(request: HttpRequest, call: Call) -> dict[str, object]:
     unknown = len(call.fields.keys() - known)
     if unknown:
         details["unknown_fields"] = unknown
+    if call.account:
+        details["account"] = call.account
     if call.code:
         details["code"] = call.code
     return details

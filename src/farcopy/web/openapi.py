@@ -70,7 +70,7 @@ def main() -> None:
     """Print the document. Touches no home and no database."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "farcopy.settings.web")
     # Any key will do, and one given keeps the settings from making a key file.
-    os.environ.setdefault("FARCOPY_KEY", "0" * 64)
+    os.environ.setdefault("FARCOPY_KEY", "5a" * 32)
     import django
 
     django.setup()

@@ -1,0 +1,174 @@
+"""The verbs of the audit trail and of the key: audit verify, export, prune; key rotate, reset.
+
+Thin, as those of cli. Imports of the lower floors stand inside the verbs, for
+the reasons cli gives.
+"""
+
+import json
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from farcopy.process import set_up
+
+if TYPE_CHECKING:
+    from farcopy.service.trail_check import Verified
+
+EXIT_FAILED = 1
+EXIT_BROKEN = 3
+
+
+@click.group("audit")
+def trail() -> None:
+    """The audit trail: who did what, and whether anybody changed that."""
+
+
+@trail.command("verify")
+@click.option("--remote", "with_remote", is_flag=True,
+              help="Compare with the mark on the FTP server too: it tells an older copy of the "
+              "whole database.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def audit_verify(with_remote: bool, as_json: bool) -> None:
+    """Find out whether the audit trail is as it was written.
+
+    Every entry is sealed together with those before it. Found is one that was edited, deleted,
+    put in or moved, and a tail that was cut off.
+
+    Exit code 0: as it was written, 3: somebody changed it, 1: not done.
+    """
+    set_up()
+    from farcopy.service import trail_check
+
+    result = trail_check.verify(with_remote=with_remote)
+    click.echo(json.dumps(_verify_data(result)) if as_json else "\n".join(_verify_lines(result)))
+    if not result.checked.is_whole:
+        sys.exit(EXIT_BROKEN)
+    sys.exit(EXIT_FAILED if result.remote_error else 0)
+
+
+def _verify_lines(result: "Verified") -> list[str]:
+    checked = result.checked
+    lines = [f"{checked.entries} entries checked"]
+    if checked.earlier:
+        lines[0] += f", and {checked.earlier} older than the chain"
+    lines += [f"CHANGED: {problem.line}" for problem in checked.problems]
+    more = checked.problem_count - len(checked.problems)
+    if more:
+        lines.append(f"and {more} more")
+    if checked.is_whole:
+        lines.append("The audit trail is as it was written")
+    if result.remote_error:
+        lines.append(f"Not compared with the remote: {result.remote_error.text}")
+    elif result.has_remote:
+        lines.append("Compared with the mark on the remote")
+    return lines
+
+
+def _verify_data(result: "Verified") -> dict[str, object]:
+    checked = result.checked
+    return {
+        "status": "ok" if checked.is_whole else "broken",
+        "entries": checked.entries,
+        "earlier_entries": checked.earlier,
+        "problem_count": checked.problem_count,
+        "problems": [
+            {"kind": problem.kind.value, "entry": problem.entry, "text": problem.text}
+            for problem in checked.problems
+        ],
+        "local_mark": result.has_local,
+        "remote_mark": result.has_remote,
+        "code": result.remote_error.code if result.remote_error else "",
+    }
+
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@trail.command("export")
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv",
+              show_default=True, help="The form of the file.")
+@click.option("--since", type=_DAY, help="From this day on.")
+@click.option("--until", type=_DAY, help="Before this day.")
+def audit_export(form: str, since: datetime | None, until: datetime | None) -> None:
+    """Print the audit trail, one line an entry, the oldest first. Times are UTC."""
+    set_up()
+    from farcopy.service.times import moment_of
+    from farcopy.store import trail as stored
+    from farcopy.web import trail_export
+
+    moments = [moment_of(day.isoformat()) if day else None for day in (since, until)]
+    wanted = stored.Wanted(since=moments[0], until=moments[1])
+    for piece in trail_export.pieces(stored.every(wanted), form):
+        click.echo(piece, nl=False)
+
+
+@trail.command("prune")
+@click.option("--before", type=_DAY, help="Remove what is older than this day.")
+@click.option("--older-than", "older_than", type=click.IntRange(1), metavar="DAYS",
+              help="Remove what is older than so many days.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def audit_prune(before: datetime | None, older_than: int | None, as_json: bool) -> None:
+    """Remove old entries; the rest can still be verified. Nothing is removed by itself.
+
+    Without an option: what is older than FARCOPY_AUDIT_KEEP_DAYS, six years unless set. Nothing
+    younger is removed in any case. Export it before.
+    """
+    if before and older_than:
+        raise click.UsageError("--before and --older-than exclude each other")
+    environment = set_up()
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from farcopy.service import trail_check
+    from farcopy.service.times import moment_of
+
+    moment = moment_of(before.isoformat()) if before else None
+    if older_than:
+        moment = timezone.now() - timedelta(days=older_than)
+    removed = trail_check.prune(moment, keep_days=environment.audit_keep_days)
+    click.echo(json.dumps({"removed": removed}) if as_json else f"Removed {removed} entries")
+
+
+@click.group()
+def key() -> None:
+    """The master key, which encrypts the FTP password and seals the audit trail."""
+
+
+@key.command("rotate")
+def key_rotate() -> None:
+    """Replace the master key by a new one; everything is encrypted anew.
+
+    Cut off at any point, nothing is lost: call it again. A service that runs goes on. Back up
+    the new key afterwards. A key that was given in the environment is replaced there: the new
+    one as FARCOPY_KEY, the old one as FARCOPY_OLD_KEY, then this, then without the old one.
+    """
+    set_up()
+    from farcopy.store import rotation
+
+    rotated = rotation.rotate()
+    how = "The key was replaced" if rotated.is_new else "The replacement of the key is finished"
+    click.echo(f"{how}: {rotated.old_id} -> {rotated.new_id}")
+
+
+@key.command("reset")
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+def key_reset(yes: bool) -> None:
+    """The key is lost for good: go on with another.
+
+    The FTP password must be given again. The audit trail's entries stay, but can no longer be
+    proven one by one. Does nothing while the key fits.
+    """
+    if not yes:
+        click.confirm("Forget the stored FTP password, and begin the audit chain anew?",
+                      abort=True)
+    set_up(needs_key=False)
+    from farcopy.store import rotation
+
+    click.echo(f"The key {rotation.reset()} is in force. Give the password again: "
+               "farcopy configure --ftp-password-stdin")
+
+
+VERBS = (trail, key)

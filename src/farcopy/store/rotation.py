@@ -1,0 +1,130 @@
+"""Put another master key in force: everything is encrypted anew, in one transaction.
+
+A kill at any point leaves what is stored readable: the new key is made before the
+database knows of it, the old one goes after, and until then both are at hand.
+Whoever was cut off calls again.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from django.conf import settings as django_settings
+from django.db import transaction
+from django.utils import timezone
+
+from farcopy.core.errors import KeyFits, KeyUnusable
+from farcopy.store import audit, key_history
+from farcopy.store.audit_models import AuditHead, KeyRecord
+from farcopy.store.keys import (
+    KEY_FILE,
+    NEXT_KEY_FILE,
+    KeySource,
+    create_key,
+    derive_key,
+    key_id,
+    sync_directory,
+)
+from farcopy.store.models import SyncConfiguration
+from farcopy.store.secrets import SecretBox
+
+_PASSWORD: Final = "ftp_password"  # noqa: S105  # the name of the field
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """Ids of the keys. is_new: the new one was put in force now, not by a call cut off."""
+
+    old_id: str
+    new_id: str
+    is_new: bool
+
+
+def rotate() -> Rotated:
+    """A new key in the home's file; or, with keys that are given, the one that is new there.
+
+    Raises: KeyUnusable when there is no new key to be had, KeyMismatch.
+    """
+    source: KeySource = django_settings.KEYS
+    if not source.is_own_file:
+        keys = source.load()
+        if len(keys) < 2:
+            raise KeyUnusable(
+                "the key is not farcopy's own file: give the new one as FARCOPY_KEY and the old "
+                "one as FARCOPY_OLD_KEY"
+            )
+        return _put_in_force(keys[0])
+    successor = source.home / NEXT_KEY_FILE
+    if not successor.exists():
+        key_history.in_force()  # with a key that does not fit nothing is begun
+        create_key(successor)
+    rotated = _put_in_force(source.load()[0])
+    successor.replace(source.home / KEY_FILE)
+    sync_directory(source.home)
+    return rotated
+
+
+def _put_in_force(new: bytes) -> Rotated:
+    with transaction.atomic():
+        head, old_audit_key = audit.locked_head()
+        record = KeyRecord.objects.select_for_update().get(is_in_force=True)
+        if record.key_id == key_id(new):
+            return Rotated(_before(record), record.key_id, is_new=False)
+        old_box, new_box = SecretBox(key_history.at_hand(record.key_id)), SecretBox(new)
+        _encrypt_password(old_box, new_box)
+        for retired in KeyRecord.objects.exclude(audit_key_encrypted=None):
+            stored = retired.audit_key_encrypted or ""
+            text = old_box.decrypt(stored, retired.key_id, "audit_key")
+            retired.audit_key_encrypted = new_box.encrypt(text, retired.key_id, "audit_key")
+            retired.save()
+        record.is_in_force = False
+        record.audit_key_encrypted = new_box.encrypt(
+            old_audit_key.hex(), record.key_id, "audit_key"
+        )
+        record.save()
+        KeyRecord.objects.create(key_id=key_id(new), since=timezone.now())
+        audit.store_head(head, derive_key(new, key_history.AUDIT_PURPOSE))
+        audit.record(
+            action="key.rotated", ip_address="service",
+            details={"old_key": record.key_id, "new_key": key_id(new)},
+        )
+    return Rotated(record.key_id, key_id(new), is_new=True)
+
+
+def _before(record: KeyRecord) -> str:
+    found = KeyRecord.objects.filter(is_in_force=False).order_by("-since").first()
+    return found.key_id if found else record.key_id
+
+
+def _encrypt_password(old: SecretBox, new: SecretBox) -> None:
+    row = SyncConfiguration.objects.select_for_update().get(pk=1)
+    if row.ftp_password_encrypted is not None:
+        text = old.decrypt(row.ftp_password_encrypted, str(row.pk), _PASSWORD)
+        row.ftp_password_encrypted = new.encrypt(text, str(row.pk), _PASSWORD)
+        row.save(update_fields=["ftp_password_encrypted"])
+
+
+def reset() -> str:
+    """The key in force is lost: go on with another, without what it encrypted.
+
+    The FTP password is forgotten, and the audit trail's chain begins anew: its entries
+    until now are counted and hashed, and can no longer be proven one by one. Returns the
+    new key's id. Raises: KeyFits when nothing is lost, KeyUnusable.
+    """
+    source: KeySource = django_settings.KEYS
+    if source.is_own_file and not (source.home / KEY_FILE).exists():
+        create_key(source.home / KEY_FILE)
+    new = source.load()[0]
+    with transaction.atomic():
+        record = KeyRecord.objects.select_for_update().filter(is_in_force=True).first()
+        if record is not None and record.key_id in key_history.masters():
+            raise KeyFits
+        KeyRecord.objects.update(is_in_force=False, audit_key_encrypted=None)
+        KeyRecord.objects.update_or_create(
+            key_id=key_id(new), defaults={"is_in_force": True, "since": timezone.now()}
+        )
+        SyncConfiguration.objects.filter(pk=1).update(ftp_password_encrypted=None)
+        AuditHead.objects.all().delete()
+        head, key = audit.locked_head()
+        audit.store_head(replace(head, broken_after=None), key)
+        audit.record(action="key.reset", ip_address="service", details={"new_key": key_id(new)})
+    return key_id(new)
