@@ -18,7 +18,7 @@ from tests.api.farcopy_server import COOKIE
 from tests.api.small_site import SmallSite, answer_of, drip
 
 STATUS = "/api/sync/status.php"
-HASTE = Deadlines(first_byte_s=0.3, header_s=0.6, body_s=0.6)
+HASTE = Deadlines(first_byte_s=0.8, header_s=1.2, body_s=1.2)
 Start = Callable[..., SmallSite]
 
 
@@ -77,7 +77,7 @@ def test_who_is_quick_enough_is_not_ended_in_the_middle(start: Start) -> None:
     with start(deadlines=HASTE).connect() as client:
         for _ in range(4):  # longer in all than any one deadline
             client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na")
-            time.sleep(0.2)
+            time.sleep(0.4)
             client.sendall(b"bc")
             assert json.loads(answer_of(client)[1])["body"] == 3
 
