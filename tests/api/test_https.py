@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -113,6 +114,28 @@ def test_a_handshake_that_never_comes_or_drips_is_ended(small: SmallSite) -> Non
     with small.connect() as silent, small.connect() as slow:
         assert drip(slow, bytes.fromhex("1603010200") + bytes(500), every_s=0.05) < 5
         assert silent.recv(1) == b""
+
+
+def test_a_renewed_certificate_counts_from_the_next_connection_and_a_broken_one_never(
+    tmp_path: Path, authority: trustme.CA, trust: ssl.SSLContext
+) -> None:
+    file = tmp_path / "both.pem"
+    file.write_bytes(_pem(authority))
+    running = SmallSite(Listening(tls_cert=file))
+    seen = []
+    try:
+        for number, content in enumerate((file.read_bytes(), _pem(authority), b"half of a", b"")):
+            file.write_bytes(content)
+            os.utime(file, (number, number))
+            with trust.wrap_socket(running.connect(), server_hostname="127.0.0.1") as secured:
+                seen.append(secured.getpeercert(binary_form=True))
+    finally:
+        running.stop()
+    assert seen[0] != seen[1] == seen[2] == seen[3]
+
+
+def _pem(authority: trustme.CA) -> bytes:
+    return authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.bytes()
 
 
 def test_tls_below_1_2_is_not_spoken(files: tuple[Path, Path]) -> None:

@@ -14,7 +14,7 @@ from waitress import wasyncore
 
 from farcopy.web.connections import Channel, Deadlines
 from farcopy.web.listening import Listening
-from farcopy.web.tls import TlsChannels, make_context
+from farcopy.web.tls import TlsChannels
 
 log = logging.getLogger("farcopy.web")
 THREADS: Final = 32
@@ -140,7 +140,7 @@ def create_server(
         }
     channels: Any = Channel
     if listening.tls_cert:
-        channels = TlsChannels(make_context(listening.tls_cert, listening.tls_key))
+        channels = TlsChannels(listening.tls_cert, listening.tls_key)
     server = waitress.create_server(
         site,
         map=sockets,

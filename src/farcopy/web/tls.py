@@ -4,6 +4,7 @@ waitress speaks no TLS. Here its channel gets a socket that does, on the same
 thread and under the same deadlines; so the client's address stays the client's.
 """
 
+import logging
 import ssl
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any
 from farcopy.core.errors import EnvironmentInvalid
 from farcopy.web.connections import Channel
 
+log = logging.getLogger("farcopy.web")
 _RECORD_BYTES = 16 * 1024
 """The most a TLS record holds (RFC 8446 §5.1)."""
 
@@ -35,12 +37,19 @@ def make_context(certificate: Path, key: Path | None) -> ssl.SSLContext:
 
 
 class TlsChannels:
-    """Makes the channels of a listener; waitress calls it as it would its channel class."""
+    """Makes the channels of a listener; waitress calls it as it would its channel class.
 
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
+    A renewed certificate counts from the next connection on; until its files fit
+    together, the old one. Raises: EnvironmentInvalid.
+    """
+
+    def __init__(self, certificate: Path, key: Path | None) -> None:
+        self._certificate, self._key = certificate, key
+        self._seen = self._times()
+        self._context = make_context(certificate, key)
 
     def __call__(self, server: Any, sock: Any, *args: Any, **options: Any) -> None:
+        self._renew()
         sock.setblocking(False)
         try:
             secured = self._context.wrap_socket(
@@ -50,6 +59,29 @@ class TlsChannels:
             sock.close()
             return
         TlsChannel(server, secured, *args, **options)
+
+    def _renew(self) -> None:
+        times = self._times()
+        if times == self._seen:
+            return
+        self._seen = times
+        try:
+            self._context = make_context(self._certificate, self._key)
+        except EnvironmentInvalid:
+            log.error("web.certificate_unusable")  # noqa: TRY400  # nothing more is in it
+        else:
+            log.info("web.certificate_renewed")
+
+    def _times(self) -> list[int]:
+        return [_changed_at_ns(file) for file in (self._certificate, self._key) if file]
+
+
+def _changed_at_ns(file: Path) -> int:
+    """0 while it is not there: somebody may just be replacing it."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 class TlsChannel(Channel):
