@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test check soak lock clean
+.PHONY: demo test check soak lock sbom audit clean
 
 demo: $(VENV)/.demo
 	$(BIN)/farcopy demo $(ARGS)
@@ -35,6 +35,19 @@ lock:
 	  --extra demo --extra postgres pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade \
 	  --extra test pyproject.toml -c requirements.lock -o requirements-test.lock
+
+# The list of parts, from the lock: docs/reference/sbom.cdx.json.
+sbom: $(VENV)/.test
+	$(BIN)/python -m tests.docs.sbom
+
+# Asks a public service for known vulnerabilities of what is locked, so it is no part of `make test`;
+# and bandit over the source. In an environment of its own.
+audit:
+	test -x .cache/audit/bin/pip-audit || { $(PYTHON) -m venv .cache/audit && \
+	  .cache/audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1 bandit==1.9.4; }
+	.cache/audit/bin/bandit --quiet --recursive --configfile pyproject.toml src
+	.cache/audit/bin/pip-audit --disable-pip --require-hashes -r requirements.lock
+	.cache/audit/bin/pip-audit --disable-pip --require-hashes -r requirements-test.lock
 
 # The long forms of what tries to break it: hours. ARGS="--only kills --seeds 7" and the like.
 soak: $(VENV)/.test

@@ -201,7 +201,7 @@ def test_a_server_that_lets_in_three_gets_three_and_the_next_run_asks_for_no_mor
         before = between.connections
         assert site.sync()["exit"] == 0
 
-    assert between.connections - before <= 3
+    assert between.connections - before <= 3 + 1  # after them, the audit trail's mark
     assert site.arrived() == site.expected()
     server.stop()
 

@@ -107,7 +107,7 @@ def carry_out(
         "run": run_id, "status": summary.state.value, "code": summary.error_code,
     })
     if summary.counts.files_synced and not cancel.is_set():
-        marks.send(row)
+        marks.send(row, host, cancel)
     return summary
 
 

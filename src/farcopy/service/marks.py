@@ -15,9 +15,10 @@ from django.conf import settings as django_settings
 from django.db import transaction
 from django.utils import timezone
 
-from farcopy.core.errors import FarcopyError, FtpNotConfigured
-from farcopy.core.ports import Remote
+from farcopy.core.errors import FarcopyError, FtpNotConfigured, TooManyConnections
+from farcopy.core.ports import Remote, Stop
 from farcopy.ftp.folders import KnownFolders
+from farcopy.ftp.host import HostProfile
 from farcopy.service import wiring
 from farcopy.store import audit, key_history
 from farcopy.store import configuration as stored
@@ -27,6 +28,7 @@ from farcopy.store.configuration import StoredConfiguration
 from farcopy.store.keys import key_id
 
 LOCAL_FILE: Final = "audit-mark.json"
+PAUSE_S: Final = 2.0
 _MAX_BYTES: Final = 64 * 1024
 _log = logging.getLogger("farcopy.service")
 
@@ -81,16 +83,22 @@ def renew() -> None:
         write_local(current())
 
 
-def send(row: StoredConfiguration) -> None:
-    """Put the mark on the remote. A failure is a warning of the status, and no run's business."""
+def send(row: StoredConfiguration, host: HostProfile, stop: Stop) -> None:
+    """Put the mark on the remote. A failure is a warning of the status, and no run's business.
+
+    host: what the run learnt of it, so that nothing is asked twice.
+    """
     problem = ""
     try:
         mark = current()
         with contextlib.suppress(OSError):
             write_local(mark)
-        with contextlib.closing(_session(row)) as remote:
-            remote.prepare()
-            remote.keep(_remote_name(row), mark.text())
+        try:
+            _put(mark, row, host)
+        except TooManyConnections:
+            # The run has just closed its own; a server may need a moment to notice.
+            stop.wait(PAUSE_S)
+            _put(mark, row, host)
     except FarcopyError as error:
         problem = error.code
         _log.warning("audit.mark_not_sent", extra={"code": error.code})
@@ -108,8 +116,14 @@ def read_remote() -> Found:
     return Found(exists=False) if text is None else _found(text)
 
 
-def _session(row: StoredConfiguration) -> Remote:
-    remote = wiring.make_remote(row, KnownFolders())
+def _put(mark: Mark, row: StoredConfiguration, host: HostProfile) -> None:
+    with contextlib.closing(_session(row, host)) as remote:
+        remote.prepare()
+        remote.keep(_remote_name(row), mark.text())
+
+
+def _session(row: StoredConfiguration, host: HostProfile | None = None) -> Remote:
+    remote = wiring.make_remote(row, KnownFolders(), host)
     try:
         remote.open()
     except BaseException:
