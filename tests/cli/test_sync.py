@@ -261,10 +261,12 @@ def test_a_dry_run_may_be_taken_while_a_run_is_on(
     home: Path, tmp_path: Path, server: SlowFtpServer
 ) -> None:
     make_slow(tmp_path, server)
+    server.set_rate(SLOW_BYTES_PER_S // 10)
     with running(home, "sync") as farcopy:
         wait_until(lambda: temporaries(tmp_path / "remote/backup"))
         done = run_farcopy(home, "sync", "--dry-run")
         assert farcopy.process.poll() is None
+        server.set_rate(0)
         assert farcopy.wait() == 0
 
     assert done.returncode == 0

@@ -95,6 +95,7 @@ class SessionGate:
         self._is_prepared = False
         self._failure: FarcopyError | None = None
         self._count = 0
+        self._last: Remote | None = None
 
     @property
     def open_sessions(self) -> int:
@@ -105,6 +106,7 @@ class SessionGate:
 
         Raises: what persist raises in the end, of Remote.open and Remote.prepare.
         """
+        self.close_last()  # it might be the one too many
         with self._changed:
             is_first, self._has_first = not self._has_first, True
             if not is_first:
@@ -153,3 +155,22 @@ class SessionGate:
     def lost(self) -> None:
         with self._changed:
             self._count -= 1
+
+    def leave(self, remote: Remote) -> None:
+        """A worker needs its session no longer. The last one stays open for `take_last`."""
+        with self._changed:
+            self._count -= 1
+            if self._count == 0 and self._last is None:
+                self._last = remote
+                return
+        remote.close()
+
+    def take_last(self) -> Remote | None:
+        """A session that nobody works with any more, to be closed by the caller."""
+        with self._changed:
+            last, self._last = self._last, None
+            return last
+
+    def close_last(self) -> None:
+        if (last := self.take_last()) is not None:
+            last.close()

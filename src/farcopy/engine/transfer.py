@@ -162,8 +162,11 @@ class TransferWorker:
     def close(self) -> None:
         if self._left_over:
             self._control.note_untidy()
-        self._remote.close()
-        self._forget_session()
+        if self._is_open:
+            self._is_open = False
+            self._gate.leave(self._remote)
+        else:
+            self._remote.close()
 
     # --- sending ---
 

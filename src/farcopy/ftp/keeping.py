@@ -1,47 +1,32 @@
-"""Small files of our own, beside the copies: written whole under a temporary name, and read.
+"""Small files of our own, beside the copies: sent as these are, and read.
 
 They are no copies of anything, and no run depends on them. Called by remote.
 """
 
+import hashlib
 from pathlib import PurePosixPath
+from types import TracebackType
+from typing import Self
 
-from farcopy.core.errors import DownloadRefused, PathRefused, SizeMismatch, UploadRefused
-from farcopy.ftp import reading, transfer
-from farcopy.ftp.folders import KnownFolders, ensure_folder
-from farcopy.ftp.publish import remove
-from farcopy.ftp.replies import FOREIGN
+from farcopy.core.errors import DownloadRefused
+from farcopy.core.model import Upload
+from farcopy.ftp import reading
 from farcopy.ftp.session import Session
+from farcopy.planning.remote_path import temporary_name
 
 MAX_BYTES = 64 * 1024
+_NOBODY = 0
+"""No replica has this id: the temporary meets no file's, and no sweep explains it."""
 
 
-def write(
-    session: Session,
-    known: KnownFolders,
-    temporary: PurePosixPath,
-    final: PurePosixPath,
-    content: bytes,
-) -> None:
-    """Raises: FileError, SessionError, RunError; the file of before then is there, or none."""
-    ensure_folder(session, known, final.parent)
-    remove(session, temporary)
-    with transfer.begin(session, f"STOR {temporary}") as data:
-        try:
-            data.send(content)
-        except FOREIGN as error:
-            meant = transfer.broken(session, data, error)
-            raise meant from meant.__cause__
-        transfer.finish(session, data)
-    if session.size(temporary) != len(content):
-        raise SizeMismatch("a file of our own")
-    session.command(f"RNFR {temporary}")
-    try:
-        session.command(f"RNTO {final}")
-    except (PathRefused, UploadRefused):
-        # A server that will not rename over a file.
-        remove(session, final)
-        session.command(f"RNFR {temporary}")
-        session.command(f"RNTO {final}")
+def as_upload(content: bytes, final_path: PurePosixPath) -> Upload:
+    """Its way is that of any file, proofs included; no ledger has to know of it."""
+    return Upload(
+        replica_id=_NOBODY, size_bytes=len(content),
+        temporary_name=temporary_name(_NOBODY, _NOBODY), final_path=final_path,
+        open_source=lambda: _Content(content), may_publish=lambda _md5: True,
+        withdraw=lambda: None, on_bytes=lambda _count: None,
+    )
 
 
 def read(session: Session, path: PurePosixPath) -> bytes | None:
@@ -52,3 +37,46 @@ def read(session: Session, path: PurePosixPath) -> bytes | None:
     if size_bytes > MAX_BYTES:
         raise DownloadRefused("a file of our own is longer than we write any")
     return b"".join(reading.blocks(session, path, size_bytes))
+
+
+class _Content:
+    """A SourceReader of bytes in memory."""
+
+    def __init__(self, content: bytes) -> None:
+        self._whole, self._rest = content, content
+
+    def read(self, size_bytes: int, /) -> bytes:
+        block, self._rest = self._rest[:size_bytes], self._rest[size_bytes:]
+        return block
+
+    def skip(self, size_bytes: int, /) -> int:
+        return len(self.read(size_bytes))
+
+    def check_unchanged(self) -> None:
+        pass
+
+    def also_sha256(self) -> None:
+        pass
+
+    @property
+    def md5(self) -> str:
+        return hashlib.md5(self._read, usedforsecurity=False).hexdigest()
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self._read).hexdigest()
+
+    @property
+    def _read(self) -> bytes:
+        return self._whole[: len(self._whole) - len(self._rest)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass

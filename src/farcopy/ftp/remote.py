@@ -150,8 +150,10 @@ class FtpRemote:
         return listing.entries(self._usable(), self._final(folder))
 
     def keep(self, name: str, content: bytes) -> None:
-        temporary = self._folder / f"{name}.new"
-        keeping.write(self._usable(), self._known, temporary, self._own(name), content)
+        path = self._own(name).relative_to(self._base)
+        (result,) = self._storing.store([keeping.as_upload(content, path)])
+        if result.error is not None:
+            raise result.error
 
     def kept(self, name: str) -> bytes | None:
         return keeping.read(self._usable(), self._own(name))

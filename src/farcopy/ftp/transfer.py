@@ -147,6 +147,7 @@ def _open_passive(
 
 def connect_passive(session: Session) -> socket.socket:
     """Ask for a passive port and connect to it. Raises: DataConnectionFailed, SessionError."""
+    session.take_port()  # one that was asked for ahead is closed by the next question
     wait_s = session.budget.cut(session.settings.deadlines.connect_s)
     has_pasv = session.has_pasv
     if not session.is_epsv_refused:

@@ -56,8 +56,21 @@ def carry_out(
     SourcesNotConfigured, KeyMismatch, RunAlreadyOn; LedgerTrouble when the run could not
     be begun or its row not be closed.
     """
+    with contextlib.ExitStack() as ends:
+        return _carry_out(sync_type, requested_by, environment, stop, on_start, ends)
+
+
+def _carry_out(
+    sync_type: SyncType,
+    requested_by: str,
+    environment: Environment,
+    stop: StopSignal,
+    on_start: Callable[[int], None],
+    ends: contextlib.ExitStack,
+) -> RunSummary:
     clock = wiring.SystemClock()
     cancel = StopSignal(stop)
+    last: Remote | None = None
     patience = Patience(cancel.is_hard, environment.ledger_patience_s)
     row = stored.load()
     _check(row)
@@ -86,7 +99,9 @@ def carry_out(
             outfit = _Outfit(
                 row, environment, ledger, cancel, control, progress, host, throttle
             )
-            _execute(run_id, sync_type, outfit)
+            last = _execute(run_id, sync_type, outfit)
+            if last is not None:
+                ends.callback(last.close)
     except FarcopyError as error:
         control.fail(error)
     except Exception:  # noqa: BLE001
@@ -107,7 +122,7 @@ def carry_out(
         "run": run_id, "status": summary.state.value, "code": summary.error_code,
     })
     if summary.counts.files_synced and not cancel.is_set():
-        marks.send(row, host, cancel)
+        marks.send(row, host, cancel, last)
     return summary
 
 
@@ -132,7 +147,8 @@ class _Outfit:
     throttle: Throttle
 
 
-def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> None:
+def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> Remote | None:
+    """A session of the run that is still open, if there is one."""
     clock = wiring.SystemClock()
     row, ledger, control, host = outfit.row, outfit.ledger, outfit.control, outfit.host
     sources = wiring.sources_of(row.settings)
@@ -192,8 +208,12 @@ def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> None:
     )
     try:
         run.execute()
+    except BaseException:
+        gate.close_last()
+        raise
     finally:
         host.note_connections(tuning.most_seen, tuning.refused_beyond)
+    return gate.take_last()
 
 
 class _ThreadWorker(TransferWorker):

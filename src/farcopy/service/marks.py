@@ -15,7 +15,13 @@ from django.conf import settings as django_settings
 from django.db import transaction
 from django.utils import timezone
 
-from farcopy.core.errors import FarcopyError, FtpNotConfigured, TooManyConnections
+from farcopy.core.errors import (
+    FarcopyError,
+    FtpNotConfigured,
+    Interrupted,
+    SessionError,
+    TooManyConnections,
+)
 from farcopy.core.ports import Remote, Stop
 from farcopy.ftp.folders import KnownFolders
 from farcopy.ftp.host import HostProfile
@@ -83,10 +89,13 @@ def renew() -> None:
         write_local(current())
 
 
-def send(row: StoredConfiguration, host: HostProfile, stop: Stop) -> None:
+def send(
+    row: StoredConfiguration, host: HostProfile, stop: Stop, last: Remote | None = None
+) -> None:
     """Put the mark on the remote. A failure is a warning of the status, and no run's business.
 
-    host: what the run learnt of it, so that nothing is asked twice.
+    host: what the run learnt of it, so that nothing is asked twice. last: a session of the
+    run that is still open; it is used if it can be, and left open.
     """
     problem = ""
     try:
@@ -94,7 +103,8 @@ def send(row: StoredConfiguration, host: HostProfile, stop: Stop) -> None:
         with contextlib.suppress(OSError):
             write_local(mark)
         try:
-            _put(mark, row, host)
+            if not (last and _is_kept(mark, row, last)):
+                _put(mark, row, host)
         except TooManyConnections:
             # The run has just closed its own; a server may need a moment to notice.
             stop.wait(PAUSE_S)
@@ -120,6 +130,14 @@ def _put(mark: Mark, row: StoredConfiguration, host: HostProfile) -> None:
     with contextlib.closing(_session(row, host)) as remote:
         remote.prepare()
         remote.keep(_remote_name(row), mark.text())
+
+
+def _is_kept(mark: Mark, row: StoredConfiguration, last: Remote) -> bool:
+    try:
+        last.keep(_remote_name(row), mark.text())
+    except (SessionError, Interrupted):
+        return False  # it idled out, say
+    return True
 
 
 def _session(row: StoredConfiguration, host: HostProfile | None = None) -> Remote:
