@@ -5,6 +5,7 @@ chosen byte, too many connections, a stop in mid-file.
 """
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -65,6 +66,35 @@ def test_a_first_run_stores_everything_and_a_second_nothing(house: House) -> Non
     record, log, _ = house.run()
     assert (record.counts.files_due, log.unchanged_files) == (0, 600)
     assert house.server.logins == logins  # nothing new: the remote is asked nothing
+
+
+def test_a_directory_the_scan_has_seen_is_not_asked_for_again(house: House) -> None:
+    asked: list[str] = []
+
+    class Asked(FolderSource):
+        def has_directory(self, directory: str) -> bool:
+            asked.append(directory)
+            return super().has_directory(directory)
+
+    house.source = Asked("hospital", house.root)
+    for path in ("kept/f", "kept/below/f", "gone/f"):
+        house.write(path)
+    house.run()
+    shutil.rmtree(house.root / "gone")
+    house.run()
+    assert asked == ["gone"]
+    assert house.states() == {"kept/f": "stored", "kept/below/f": "stored", "gone/f": "vanished"}
+
+
+def test_a_file_missing_where_nothing_else_is_new_is_vanished(house: House) -> None:
+    """The first directory of the scan has no file left, all others are unchanged."""
+    house.write("gone")
+    house.write("d/kept")
+    house.run()
+    (house.root / "gone").unlink()
+    _, log, _ = house.run()
+    assert house.states() == {"gone": "vanished", "d/kept": "stored"}
+    assert log.unchanged_files == 1
 
 
 def test_a_touched_file_is_not_sent_and_a_rewritten_one_is(house: House) -> None:

@@ -127,6 +127,8 @@ def test_sources_put_back_as_they_were_thaw_the_sync_by_themselves(house: House)
 def test_a_crash_before_the_judgement_lets_nothing_through(house: House) -> None:
     """The marks are rows: a run that dies between scan and judgement has counted for the next."""
     rewrite(house, 20)
+    away = house.root.with_name("away")
+    (house.root / "d3").rename(away)
 
     class Dying(FolderSource):
         def has_directory(self, directory: str) -> bool:
@@ -137,6 +139,7 @@ def test_a_crash_before_the_judgement_lets_nothing_through(house: House) -> None
         house.run()
     from farcopy.store import history
     history.recover(house.clock.at)
+    away.rename(house.root / "d3")
     house.source = FolderSource("hospital", house.root)
     _, _, control = house.run()
     assert isinstance(control.failure, SyncFrozen)

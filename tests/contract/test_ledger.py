@@ -95,11 +95,34 @@ def test_what_was_stored_is_known_with_its_md5(ledger: DatabaseLedger, run_id: i
     assert ledger.known("hospital", ["ab/cd"]) == {"ab/cd": {}}
 
 
+def test_a_held_version_is_known_as_a_scan_sees_it(ledger: DatabaseLedger, run_id: int) -> None:
+    held = [file("a"), file("é 日本.dcm", size=1 << 40, mtime=-1), file("b", directory="")]
+    send(ledger, run_id, *held)
+    directories = ["ab/cd", "", *(f"other {n}" for n in range(1200))]
+    assert ledger.known_versions("orthanc", directories) == set(held)
+    assert ledger.known_versions("hospital", directories) == set()
+
+
+def test_what_the_remote_does_not_hold_equals_no_file(ledger: DatabaseLedger, run_id: int) -> None:
+    send(ledger, run_id, file("gone"), file("changed"))
+    ledger.vanish("orthanc", "ab/cd", ["gone"])
+    ledger.hold([file("changed", mtime=2)])
+    ledger.admit(run_id, next(NUMBERS), [file("due")])
+    (failed,) = ledger.claim(ledger.admit(run_id, next(NUMBERS), [file("failed")]))
+    ledger.record(run_id, [Outcome(failed, FileState.FAILED, error_code="x", attempts=1)])
+    ledger.skip(run_id, "orthanc", "ab/cd", [SkippedName("link", "symlink")])
+    assert ledger.known_versions("orthanc", ["ab/cd"]) == {
+        ("orthanc", "ab/cd", name, size, None)
+        for name, size in [("changed", 5), ("due", 5), ("failed", 5), ("link", 0)]
+    }
+
+
 def test_another_destination_knows_nothing(ledger: DatabaseLedger, run_id: int) -> None:
     send(ledger, run_id, file("a"))
     configuration.change({"ftp_path": "/elsewhere"})
     other = DatabaseLedger(configuration.destination_for(configuration.load().settings).pk)
     assert other.known("orthanc", ["ab/cd"]) == {"ab/cd": {}}
+    assert other.known_versions("orthanc", ["ab/cd"]) == set()
 
 
 def test_a_path_written_differently_is_the_same_destination(database: None) -> None:

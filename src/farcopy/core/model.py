@@ -1,7 +1,8 @@
 """The nouns of the house, all immutable. The glossary gives them the same meaning.
 
-SourceFile and LedgerEntry are NamedTuples, not dataclasses: a run makes one of
-each for every file of the archive, and a tuple costs a third to create.
+SourceFile, LedgerEntry and DirectoryListing are NamedTuples, not dataclasses: a
+run makes one for every file or directory of the archive, and a tuple costs a
+fifth to create.
 """
 
 from collections.abc import Callable
@@ -57,6 +58,11 @@ class LedgerEntry(NamedTuple):
     is_undecided: bool = False
 
 
+KnownVersion = tuple[str, str, str, int, int | None]
+"""The fields of a SourceFile as the ledger has them: equal to it when the remote holds that
+version. mtime_ns is None, as no file's is, when it holds no version or an older one."""
+
+
 class SkippedName(NamedTuple):
     """A directory entry that is not sent, by rule. reason: a Reason value."""
 
@@ -64,8 +70,7 @@ class SkippedName(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryListing:
+class DirectoryListing(NamedTuple):
     """One directory of a source as `Source.scan` yields it.
 
     is_unreadable: it could not be listed; nothing may be concluded from it.
@@ -132,7 +137,6 @@ class Plan:
     vanished: tuple[str, ...] = ()
     is_unreadable: bool = False
     unchanged_files: int = 0
-    unchanged_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

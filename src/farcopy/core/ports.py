@@ -11,6 +11,7 @@ from farcopy.core.model import (
     Check,
     ClaimedFile,
     DirectoryListing,
+    KnownVersion,
     LedgerEntry,
     Looked,
     NewFile,
@@ -253,6 +254,11 @@ class Ledger(FirstLooks, Renamings, Upheavals, Protocol):
         self, root: str, directories: Sequence[str]
     ) -> Mapping[str, Mapping[str, LedgerEntry]]:
         """directory -> name -> entry, for every directory asked for."""
+        ...
+
+    def known_versions(self, root: str, directories: Sequence[str]) -> set[KnownVersion]:
+        """What a scan has to find in these directories if nothing is new; vanished files are
+        left out."""
         ...
 
     def directories(self, root: str) -> Iterator[str]:

@@ -60,6 +60,10 @@ class Intake:
         self.may_send = True
         self.growing = 0
 
+    def pass_over(self, unchanged_files: int) -> None:
+        """Of directories that need no plan."""
+        self._unchanged += unchanged_files
+
     def take(self, source: Source, plan: Plan, known: Mapping[str, LedgerEntry]) -> None:
         """Everything the plan of one directory says."""
         self._unchanged += plan.unchanged_files
@@ -82,7 +86,7 @@ class Intake:
     ) -> None:
         """Files of one directory that are at rest, as two looks have shown."""
         occasion = Occasion(self._clock.now(), is_manual=True)
-        actions, unchanged, _ = decide_all(files, known, occasion)
+        actions, unchanged = decide_all(files, known, occasion)
         self._unchanged += unchanged
         self._carry_out(source, actions, known)
 

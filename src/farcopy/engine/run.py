@@ -7,6 +7,7 @@ the service's business.
 """
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -15,10 +16,13 @@ from farcopy.core.model import Plan, SourceFile, Upheaval
 from farcopy.core.ports import Clock, Dispatcher, Ledger, RunLog, Source, Worker
 from farcopy.engine.control import RunControl
 from farcopy.engine.intake import Intake
-from farcopy.engine.survey import plans
+from farcopy.engine.survey import Stretch, survey
 from farcopy.planning.plan import Occasion
 from farcopy.planning.tripwire import Tripwire
 
+SEEN_AT_MOST = 100_000
+"""Directories of one scan that are remembered, about 15 MB: whether one of these is gone needs
+no second question. Beyond them the disk is asked."""
 LOOK_ROUNDS = 3
 """A manual run looks again at what changed under its hands, this often; then the next run does."""
 
@@ -109,34 +113,46 @@ class Run:
         # Nothing is concluded about vanished files until the root has shown one file:
         # an unmounted disk looks like an empty directory.
         has_files = False
-        not_yet: list[Plan] = []
+        gone: list[Plan] = []
+        seen: set[str] = set()
         rules = self._rules
         occasion = Occasion.of(self._clock.now(), rules.settle_s, is_manual=rules.is_manual)
         try:
-            for plan, known in plans(source, self._ledger, occasion):
-                if self._control.should_end():
+            for stretch in survey(source, self._ledger, occasion):
+                if len(seen) < SEEN_AT_MOST:
+                    seen.update(stretch.directories)
+                has_files = has_files or stretch.has_files
+                gone.extend(plan for plan, _ in stretch.plans if plan.vanished)
+                if has_files:
+                    for plan in gone:
+                        self._ledger.vanish(source.label, plan.directory, plan.vanished)
+                    gone.clear()
+                if not self._take(source, stretch):
                     return
-                has_files = has_files or bool(plan.unchanged_files or plan.actions)
-                if plan.vanished:
-                    not_yet.append(plan)
-                if has_files and not_yet:
-                    for gone in not_yet:
-                        self._ledger.vanish(source.label, gone.directory, gone.vanished)
-                    not_yet.clear()
-                if plan.is_unreadable:
-                    self._log.problem(source.label, plan.directory, "source_directory_unreadable")
-                self._intake.take(source, plan, known)
         except SourceMissing as error:
             self._log.problem(source.label, "", error.code)
             return
         if has_files:
-            self._close_vanished_directories(source)
+            self._close_vanished_directories(source, seen)
 
-    def _close_vanished_directories(self, source: Source) -> None:
+    def _take(self, source: Source, stretch: Stretch) -> bool:
+        """False when the run is to end."""
+        self._intake.pass_over(stretch.unchanged_files)
+        for plan, known in stretch.plans:
+            if self._control.should_end():
+                return False
+            if plan.is_unreadable:
+                self._log.problem(source.label, plan.directory, "source_directory_unreadable")
+            self._intake.take(source, plan, known)
+        return not self._control.should_end()
+
+    def _close_vanished_directories(self, source: Source, seen: AbstractSet[str]) -> None:
         for directory in self._ledger.directories(source.label):
+            if not directory or directory in seen:
+                continue
             if self._control.should_end():
                 return
-            if directory and not source.has_directory(directory):
+            if not source.has_directory(directory):
                 self._ledger.vanish(source.label, directory)
 
     # --- the judgement ---

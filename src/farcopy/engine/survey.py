@@ -1,11 +1,12 @@
-"""Look at a source beside the ledger: the plans, directory by directory.
+"""Look at a source beside the ledger: what is new, and the plans for it.
 
 Shared by a run, by a dry run and by monitoring: what is shown is what would
 be done. Also counts a source for who sets farcopy up. Reads only; nothing is
 admitted here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from farcopy.core.examination import SourceCount
 from farcopy.core.model import (
@@ -18,26 +19,49 @@ from farcopy.core.model import (
     Reason,
 )
 from farcopy.core.ports import Clock, Ledger, Source
-from farcopy.planning.plan import Occasion, plan
+from farcopy.planning.plan import Occasion, differing, plan
 
-DIRECTORIES_A_QUERY = 400
-FILES_A_QUERY = 4000
+DIRECTORIES_A_QUERY = 100
+FILES_A_QUERY = 1000
 """The ledger is asked for many directories at once: Orthanc keeps one or two files in each.
 At most these are held in memory, whatever the archive's size (one directory is the floor)."""
 
 
-def plans(
-    source: Source, ledger: Ledger, occasion: Occasion
-) -> Iterator[tuple[Plan, Mapping[str, LedgerEntry]]]:
-    """Each directory's plan with what the ledger knew of it.
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some directories of a source, looked at together.
 
-    Raises: SourceMissing.
+    unchanged_files: of those in which nothing else is; they have no plan.
+    plans: of all others, each with what the ledger knew of the directory.
     """
+
+    directories: Sequence[str]
+    unchanged_files: int
+    plans: Sequence[tuple[Plan, Mapping[str, LedgerEntry]]]
+
+    @property
+    def has_files(self) -> bool:
+        return bool(
+            self.unchanged_files
+            or any(plan.unchanged_files or plan.actions for plan, _ in self.plans)
+        )
+
+
+def survey(source: Source, ledger: Ledger, occasion: Occasion) -> Iterator[Stretch]:
+    """The whole source. Raises: SourceMissing."""
     for group in _groups(source.scan()):
-        known = ledger.known(source.label, [listing.directory for listing in group])
-        for listing in group:
-            entries = known[listing.directory]
-            yield plan(listing, entries, occasion), entries
+        directories = [listing.directory for listing in group]
+        new = differing(group, ledger.known_versions(source.label, directories))
+        known = ledger.known(source.label, sorted(new)) if new else {}
+        yield Stretch(
+            directories,
+            sum(len(listing.files) for listing in group if listing.directory not in new),
+            [
+                (plan(listing, known[listing.directory], occasion), known[listing.directory])
+                for listing in group
+                if listing.directory in new
+            ],
+        )
 
 
 def _groups(listings: Iterator[DirectoryListing]) -> Iterator[list[DirectoryListing]]:

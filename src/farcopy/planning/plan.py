@@ -1,6 +1,7 @@
 """Decide what to do in one directory. Pure: the same listing and ledger, the same plan."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,12 +9,13 @@ from farcopy.core.model import (
     Action,
     ActionKind,
     DirectoryListing,
+    KnownVersion,
     LedgerEntry,
     Plan,
     Reason,
     SourceFile,
 )
-from farcopy.core.states import FileState
+from farcopy.core.states import HELD, FileState
 
 ALL_AT_REST = 1 << 63
 """Later than any modification time: nothing has to wait."""
@@ -40,6 +42,23 @@ class Occasion:
         return cls(now, is_manual, int(at_rest_since.timestamp() * 1e9))
 
 
+def differing(
+    listings: Sequence[DirectoryListing], known: AbstractSet[KnownVersion]
+) -> set[str]:
+    """The directories that need a plan: in all others every file is unchanged, and nothing else.
+
+    A run of nothing new makes no other decision, hence sets: one comparison for all files.
+    known: all of these directories' versions in the ledger.
+    """
+    seen = {file for listing in listings for file in listing.files}
+    # Whether two sets differ is told in half the time of what differs.
+    directories = {version[1] for version in seen ^ known} if seen != known else set()
+    directories.update(
+        listing.directory for listing in listings if listing.skipped or listing.is_unreadable
+    )
+    return directories
+
+
 def plan(
     listing: DirectoryListing, known: Mapping[str, LedgerEntry], occasion: Occasion
 ) -> Plan:
@@ -47,7 +66,7 @@ def plan(
 
     known: the ledger's entries of this directory, by name.
     """
-    actions, unchanged_files, unchanged_bytes = decide_all(listing.files, known, occasion)
+    actions, unchanged_files = decide_all(listing.files, known, occasion)
     for name, reason in listing.skipped:
         actions.append(
             Action(ActionKind.SKIP, Reason(reason),
@@ -60,39 +79,35 @@ def plan(
         () if listing.is_unreadable else _vanished(listing, known, unchanged_files),
         listing.is_unreadable,
         unchanged_files,
-        unchanged_bytes,
     )
-
-
-_HELD_VALUES = frozenset({FileState.STORED.value, FileState.VERIFIED.value})
 
 
 def decide_all(
     files: Iterable[SourceFile], known: Mapping[str, LedgerEntry], occasion: Occasion
-) -> tuple[list[Action], int, int]:
-    """(actions, unchanged files, their bytes) for files of one directory."""
-    settled_before_ns = occasion.settled_before_ns
+) -> tuple[list[Action], int]:
+    """(actions, number of unchanged files) for files of one directory."""
     actions: list[Action] = []
-    unchanged_files = unchanged_bytes = 0
+    unchanged_files = 0
     for file in files:
         entry = known.get(file.name)
-        # The common case first, by itself: a no-change run spends its time here.
-        if (
-            entry is not None
-            and entry.mtime_ns == file.mtime_ns
-            and entry.size_bytes == file.size_bytes
-            and entry.state in _HELD_VALUES
-        ):
+        if entry is not None and _is_unchanged(file, entry):
             unchanged_files += 1
-            unchanged_bytes += file.size_bytes
             continue
         action = _decide(file, entry, occasion)
         # A modification time to come is young too: some clock is wrong, and only a
         # second look can tell.
-        if action.is_due and file.mtime_ns > settled_before_ns:
+        if action.is_due and file.mtime_ns > occasion.settled_before_ns:
             action = Action(ActionKind.WAIT, Reason.UNSETTLED, file)
         actions.append(action)
-    return actions, unchanged_files, unchanged_bytes
+    return actions, unchanged_files
+
+
+def _is_unchanged(file: SourceFile, entry: LedgerEntry) -> bool:
+    return (
+        entry.mtime_ns == file.mtime_ns
+        and entry.size_bytes == file.size_bytes
+        and entry.state in HELD
+    )
 
 
 def _decide(file: SourceFile, entry: LedgerEntry | None, occasion: Occasion) -> Action:
@@ -101,7 +116,7 @@ def _decide(file: SourceFile, entry: LedgerEntry | None, occasion: Occasion) -> 
         return Action(ActionKind.SEND, Reason.NEW, file)
     state = FileState(entry.state)
     is_same_size = entry.size_bytes == file.size_bytes
-    if state in (FileState.STORED, FileState.VERIFIED):
+    if state in HELD:
         if is_same_size and entry.md5:
             return Action(ActionKind.CHECK, Reason.TOUCHED, file)
         return Action(ActionKind.SEND, Reason.CHANGED, file)

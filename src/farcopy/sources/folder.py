@@ -53,13 +53,15 @@ class FolderSource:
         never_sent: frozenset[str] = frozenset(),
         never_entered: tuple[Path, ...] = (),
     ) -> None:
-        self.label = label
+        self.label = str(label)  # of an enumeration's member, comparing takes longer
         self._never_sent = never_sent
         self._never_entered = frozenset(str(path.resolve()) for path in never_entered)
         self._root = root.resolve()
 
     def scan(self) -> Iterator[DirectoryListing]:
-        """Yield every directory, parents first, in an order of the file system's choice.
+        """Yield every directory, parents first, those of one parent by name.
+
+        The ledger's index is in about the same order: it is read from front to back.
 
         Raises: SourceMissing when the root cannot be listed.
         """
@@ -79,6 +81,7 @@ class FolderSource:
                     continue  # went while we walked; the next run sees it
                 yield DirectoryListing(self.label, directory, is_unreadable=True)
                 continue
+            below.sort(reverse=True)
             waiting.extend(below)
             yield listing
 

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
-from farcopy.core.model import LedgerEntry, SkippedName, SourceFile
+from farcopy.core.model import KnownVersion, LedgerEntry, SkippedName, SourceFile
 from farcopy.core.states import HELD, FileState, sources_of
 from farcopy.store.claims import Claims
 from farcopy.store.first_looks import FirstLooks
@@ -29,6 +29,12 @@ _KNOWN_SQL = """
            r.is_undecided
     FROM source_files f JOIN replicas r ON r.source_file_id = f.id AND r.destination_id = %s
     WHERE f.root = %s AND f.directory IN ({places})
+"""
+_VERSIONS_SQL = """
+    SELECT f.root, f.directory, f.name, r.size_bytes,
+           CASE WHEN r.state IN ({held}) THEN r.mtime_ns END
+    FROM source_files f JOIN replicas r ON r.source_file_id = f.id AND r.destination_id = %s
+    WHERE f.root = %s AND f.directory IN ({places}) AND r.state <> 'vanished'
 """
 _SOURCE_SQL = """
     INSERT INTO source_files (root, directory, name, size_bytes, mtime_ns, md5)
@@ -81,6 +87,17 @@ class DatabaseLedger(Claims, Renamings, Upheavals, FirstLooks):
                         size, mtime_ns, state, md5, aware(retry_at) if retry_at else None,
                         undecided,
                     )
+        return found
+
+    def known_versions(self, root: str, directories: Sequence[str]) -> set[KnownVersion]:
+        found: set[KnownVersion] = set()
+        with connection.cursor() as cursor:
+            for chunk in chunks(directories):
+                cursor.execute(
+                    _VERSIONS_SQL.format(held=quoted(HELD), places=places(chunk)),
+                    [self._destination_id, root, *chunk],
+                )
+                found.update(cursor.fetchall())
         return found
 
     def directories(self, root: str) -> Iterator[str]:
