@@ -19,6 +19,7 @@ from django.db.models import F  # noqa: E402
 
 from farcopy.core.errors import KeyMismatch, TooYoung, TrailBroken  # noqa: E402
 from farcopy.service import auditing, marks, trail_check  # noqa: E402
+from farcopy.service.trail_watch import TrailWatch  # noqa: E402
 from farcopy.store import audit, audit_prune  # noqa: E402
 from farcopy.store.audit_check import MOST_TOLD, Kind, check  # noqa: E402
 from farcopy.store.audit_models import AuditHead, AuditLog, KeyRecord  # noqa: E402
@@ -168,6 +169,23 @@ def test_more_problems_than_anybody_reads_are_counted(trail: None) -> None:
     AuditLog.objects.update(username="Mallory")
     found = check()
     assert (len(found.problems), found.problem_count) == (MOST_TOLD, ENTRIES + MOST_TOLD)
+
+
+def test_the_service_checks_once_a_day_and_what_it_finds_is_told(trail: None) -> None:
+    assert auditing.last_check().status == "unverified"
+    watch = TrailWatch(settle_s=0)
+    watch.go_on()
+    watch.join()
+    assert auditing.last_check().status == "ok"
+    row(6).update(username="Mallory")
+    for days, status in ((0, "ok"), (1, "broken")):
+        AuditHead.objects.update(checked_at=F("checked_at") - timedelta(days=days))
+        watch = TrailWatch(settle_s=0)
+        watch.go_on()
+        watch.join()
+        assert auditing.last_check().status == status
+    assert auditing.last_check().problems == ("entry 6 is not as it was written",)
+    assert any("was changed" in line for line in auditing.warnings())
 
 
 # --- marks ---
