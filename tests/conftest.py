@@ -4,6 +4,10 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
+
+# `make soak` takes this one, by --hypothesis-profile.
+settings.register_profile("long", max_examples=100_000, deadline=None)
 
 pytest_plugins = ["tests.parts.fixtures"]
 

@@ -1,8 +1,9 @@
 """The long forms of what tries to break farcopy: `make soak`, hours where `make test` has minutes.
 
 Each scenario prints one line with its seed. `--only kills` and the like runs one of them:
-kills (1,000 for each seed), syscalls (each one of a sync), faults (each kind, many times)
-and endurance (a service that works for hours on many files, with a fault a minute).
+kills (1,000 for each seed), syscalls (each one of a sync), faults (each kind, many times),
+endurance (a service that works for hours on many files, with a fault a minute), fuzzing
+(100,000 cases of what a hostile server or source says) and openapi (schemathesis, for long).
 """
 
 import argparse
@@ -10,12 +11,17 @@ import itertools
 import logging
 import os
 import random
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.api.farcopy_server import FarcopyServer
+from tests.api.openapi_attack import Effort, attack, configure_for_runs
+from tests.contract.pyftp import PyFtpServer
 from tests.crash import kills, syscalls
 from tests.crash.checker import Violation
 from tests.crash.history import MARK, History
@@ -89,6 +95,45 @@ def every_fault(given: argparse.Namespace) -> int:
         flush=True,
     )
     return failed
+
+
+def fuzzing(given: argparse.Namespace) -> int:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "0",
+         "--hypothesis-profile", "long", "--hypothesis-seed", str(given.seeds[0]),
+         "tests/unit/test_fuzzing.py"],
+        check=False,
+    )
+    print(f"fuzzing: seed {given.seeds[0]}, 100,000 cases each, {done.returncode}", flush=True)
+    return done.returncode
+
+
+def openapi(given: argparse.Namespace) -> int:
+    """Both parts of the attack, once for each seed."""
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for seed, runs in itertools.product(given.seeds, (False, True)):
+            place = Path(folder) / f"{seed}-{runs}"
+            place.mkdir()
+            failed += _attack(place, Effort(given.examples, seed, is_whole=True), runs=runs)
+    return failed
+
+
+def _attack(folder: Path, effort: Effort, *, runs: bool) -> int:
+    ftp = PyFtpServer(folder)
+    attacked = FarcopyServer(folder / "farcopy", verb="serve" if runs else "web")
+    try:
+        if runs:
+            configure_for_runs(attacked, ftp, folder / "data")
+        found = attack(attacked, folder, effort, runs=runs)
+    finally:
+        attacked.stop()
+        ftp.stop()
+    line = found.stdout.rstrip().rpartition("\n")[2].strip("= ")
+    print(f"openapi: seed {effort.seed}, {'runs' if runs else 'the rest'}: {line}", flush=True)
+    if found.returncode:
+        print(found.stdout, found.stderr, flush=True)
+    return found.returncode
 
 
 def endurance(given: argparse.Namespace) -> int:
@@ -199,6 +244,8 @@ SCENARIOS: dict[str, Callable[[argparse.Namespace], int]] = {
     "faults": every_fault,
     "kills": kill_loops,
     "endurance": endurance,
+    "fuzzing": fuzzing,
+    "openapi": openapi,
 }
 
 
@@ -210,6 +257,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9])
     parser.add_argument("--kills", type=int, default=1000, help="for each seed")
     parser.add_argument("--repetitions", type=int, default=25, help="of each kind of fault")
+    parser.add_argument("--examples", type=int, default=1000, help="of each operation, openapi")
     parser.add_argument("--minutes", type=float, default=60, help="of endurance")
     parser.add_argument("--files", type=int, default=100_000, help="of endurance")
     parser.add_argument("--fault-every-s", type=float, default=60)

@@ -7,11 +7,12 @@ and `farcopy --help` must not wait for it.
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
-from farcopy import __version__, cli_audited, cli_proof, cli_trail
+from farcopy import __version__, cli_accounts, cli_audited, cli_connection, cli_proof, cli_trail
 from farcopy.core.config import FIELDS, Field
 from farcopy.core.errors import FarcopyError, RunAlreadyOn, SettingsInvalid
 from farcopy.core.model import ActionKind
@@ -23,6 +24,7 @@ from farcopy.process import (
     set_up,
     stop_on_signals,
 )
+from farcopy.web.listening import Listening
 
 EXIT_FAILED = 1
 EXIT_PARTIAL = 3
@@ -73,30 +75,49 @@ def cli() -> None:
 
 
 def _listening(function: Callable[..., None]) -> Callable[..., None]:
-    function = click.option("--host", default="127.0.0.1", show_default=True,
-                            help="Address to listen on.")(function)
-    function = click.option("--port", default=DEFAULT_PORT, show_default=True,
-                            type=click.IntRange(0, 65535),
-                            help="Port to listen on; 0 takes a free one.")(function)
-    return click.option("--trusted-proxy", default=None,
-                        help="Address of a reverse proxy whose X-Forwarded headers count."
-                        )(function)
+    file = click.Path(path_type=Path, dir_okay=False)
+    options = (
+        click.option("--host", default="127.0.0.1", show_default=True,
+                     help="Address to listen on."),
+        click.option("--port", default=DEFAULT_PORT, show_default=True,
+                     type=click.IntRange(0, 65535),
+                     help="Port to listen on; 0 takes a free one."),
+        click.option("--tls-cert", default=None, type=file,
+                     help="Serve HTTPS with this certificate (PEM, with its chain)."),
+        click.option("--tls-key", default=None, type=file,
+                     help="Its private key (PEM), where it is not in the same file."),
+        click.option("--trusted-proxy", default=None,
+                     help="Address of a reverse proxy whose X-Forwarded headers count."),
+        click.option("--allow-insecure", is_flag=True,
+                     help="Listen beyond this machine without encryption: everybody on the way "
+                     "can read passwords. Or FARCOPY_ALLOW_INSECURE=true."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _listening_of(allow_insecure: bool, **options: Any) -> Listening:
+    from django.conf import settings
+
+    is_allowed = allow_insecure or settings.WEB_ENVIRONMENT.allow_insecure
+    return Listening(**options, may_be_exposed=is_allowed)
 
 
 @cli.command()
 @_listening
-def serve(host: str, port: int, trusted_proxy: str | None) -> None:
+def serve(**options: Any) -> None:
     """API, page and background service in one process."""
     environment = set_up("farcopy.settings.web", is_lasting=True)
-    serve_until_stopped(host, port, trusted_proxy, background_service(environment))
+    serve_until_stopped(_listening_of(**options), background_service(environment))
 
 
 @cli.command()
 @_listening
-def web(host: str, port: int, trusted_proxy: str | None) -> None:
+def web(**options: Any) -> None:
     """The API and the page alone; needs a `farcopy service` beside it."""
     set_up("farcopy.settings.web", is_lasting=True)
-    serve_until_stopped(host, port, trusted_proxy)
+    serve_until_stopped(_listening_of(**options))
 
 
 @cli.command()
@@ -166,24 +187,6 @@ def configure(ftp_password_stdin: bool, as_json: bool, **options: Any) -> None:
         click.echo(f"{name:<{width}}  {'-' if value is None else json.dumps(value)}")
     for warning in view.warnings:
         click.echo(f"warning: {warning}", err=True)
-
-
-@cli.command("test-connection")
-def test_connection() -> None:
-    """Log in to the FTP server and list the directory; uploads nothing."""
-    set_up()
-    from farcopy.service.connection import test_connection as test
-
-    try:
-        result = test()
-    except FarcopyError as error:
-        if not error.cause_word:
-            raise
-        click.echo(f"Failed to connect to FTP server: {error.cause_word}\n{error.text}", err=True)
-        sys.exit(EXIT_FAILED)
-    how = "encrypted" if result.is_tls else "NOT encrypted"
-    click.echo(f"FTP connection successful ({how}); "
-               f"{result.files_in_directory} files in the directory")
 
 
 # --- runs ---
@@ -270,107 +273,13 @@ def status(as_json: bool) -> None:
     click.echo(json.dumps(status_data(view)) if as_json else "\n".join(status_lines(view)))
 
 
-# --- accounts ---
-
-
-@cli.group()
-def user() -> None:
-    """Accounts for the API and the page."""
-
-
-@user.command("add")
-@click.argument("name")
-@click.option("--role", default="admin", show_default=True,
-              help="admin, radiologist, technician or viewer; only admin may steer farcopy.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-def user_add(name: str, role: str, password_stdin: bool) -> None:
-    """Add an account. Without a password one is generated and shown once."""
-    set_up()
-    from farcopy.store import users
-
-    password, is_generated = _new_password(password_stdin)
-    _account(lambda: users.add(name, role, password, must_change=is_generated))
-    click.echo(f"Added {name} ({role})")
-    if is_generated:
-        click.echo(f"Password: {password}")
-
-
-@user.command("list")
-def user_list() -> None:
-    """Every account with its role."""
-    set_up()
-    from farcopy.store import users
-
-    for account in users.accounts():
-        state = "active" if account.is_active else "disabled"
-        click.echo(f"{account.username}\t{account.role}\t{state}")
-
-
-@user.command("disable")
-@click.argument("name")
-def user_disable(name: str) -> None:
-    """Shut an account out, at its very next request."""
-    set_up()
-    from farcopy.store import users
-
-    _account(lambda: users.disable(name))
-    click.echo(f"Disabled {name}")
-
-
-@user.command("password")
-@click.argument("name")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-def user_password(name: str, password_stdin: bool) -> None:
-    """Set a new password; the account's sessions end."""
-    set_up()
-    from farcopy.store import users
-
-    password, is_generated = _new_password(password_stdin)
-    _account(lambda: users.set_password(name, password, must_change=is_generated))
-    click.echo(f"Changed the password of {name}")
-    if is_generated:
-        click.echo(f"Password: {password}")
-
-
-def _new_password(from_stdin: bool) -> tuple[str, bool]:
-    """(password, whether we made it up)"""
-    from farcopy.store.users import generate_password
-
-    if from_stdin:
-        return _line_of_stdin(), False
-    if sys.stdin.isatty():
-        given = click.prompt("Password (empty: generate one)", hide_input=True, default="",
-                             show_default=False)
-        if given:
-            click.prompt("Again", hide_input=True, value_proc=_same_as(given))
-            return given, False
-    return generate_password(), True
-
-
-def _same_as(expected: str) -> Callable[[str], str]:
-    def check(given: str) -> str:
-        if given != expected:
-            raise click.UsageError("the two passwords differ")
-        return given
-
-    return check
-
-
-def _account(change: Callable[[], None]) -> None:
-    from farcopy.store.users import UserProblem
-
-    try:
-        change()
-    except UserProblem as problem:
-        click.echo(f"farcopy: {problem}", err=True)
-        sys.exit(EXIT_FAILED)
-
-
 def _line_of_stdin() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-for _verb in (*cli_proof.VERBS, *cli_trail.VERBS):
+for _verb in (
+    *cli_proof.VERBS, *cli_connection.VERBS, *cli_accounts.VERBS, *cli_trail.VERBS
+):
     cli.add_command(_verb)
 
 

@@ -25,7 +25,11 @@ AUDITED: Final[Mapping[str, tuple[str, ...]]] = {
     "audit prune": (),
     "key rotate": (),
     "key reset": (),
+    "doctor": (),
     "user add": ("name", "role"),
+    "user role": ("name", "role"),
+    "user enable": ("name",),
+    "user unlock": ("name",),
     "user disable": ("name",),
     "user password": ("name",),
 }

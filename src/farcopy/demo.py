@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 from farcopy.core.states import RunState
+from farcopy.web.listening import Listening
 
 _OLD_S = 24 * 3600
 """Samples are a day old, so that nothing waits to settle."""
@@ -82,7 +83,7 @@ def _demonstrate(
     password = users.generate_password()
     users.add("admin", "admin", password)
     click.echo(f"5. The service stays up. Sign in as admin with {password} (Ctrl-C ends it).")
-    serve_until_stopped("127.0.0.1", port, work=background_service(environment))
+    serve_until_stopped(Listening(port=port), background_service(environment))
 
 
 def _lay_out_studies(storage: Path) -> int:

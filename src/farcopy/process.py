@@ -23,6 +23,7 @@ from farcopy.core.errors import (
     ServiceNotRunning,
 )
 from farcopy.core.states import SyncType
+from farcopy.web.listening import Listening
 
 if TYPE_CHECKING:
     from farcopy.core.model import RunSummary
@@ -90,21 +91,22 @@ def _restore_time_zone(zone: str | None) -> None:
         time.tzset()
 
 
-def serve_until_stopped(
-    host: str,
-    port: int,
-    trusted_proxy: str | None = None,
-    work: "Work | None" = None,
-) -> None:
-    """The web server on a thread of its own, `work` on this one, until a signal comes."""
+def serve_until_stopped(listening: Listening, work: "Work | None" = None) -> None:
+    """The web server on a thread of its own, `work` on this one, until a signal comes.
+
+    Raises: EnvironmentInvalid, where listening so is not safe.
+    """
+    from django.core.wsgi import get_wsgi_application
+
     from farcopy.web.server import create_server
 
+    listening.check()
     stop = stop_on_signals()
-    server = create_server(host, port, trusted_proxy=trusted_proxy)
+    server = create_server(listening, get_wsgi_application())
     web_thread = threading.Thread(target=server.run, name="farcopy-web", daemon=True)
     web_thread.start()
     try:
-        (work or _wait)(stop, lambda: _announce(host, server.effective_port))
+        (work or _wait)(stop, lambda: _announce(listening, server.effective_port))
     finally:
         # The web side goes last: whoever waits for a run hears how it ended.
         server.close()
@@ -124,17 +126,18 @@ def _wait(stop: "StopSignal", on_ready: Callable[[], None]) -> None:
         pass
 
 
-def _announce(host: str, port: int) -> None:
-    shown = f"[{host}]" if ":" in host else host
-    click.echo(f"Listening on http://{shown}:{port}")
+def _announce(listening: Listening, port: int) -> None:
+    scheme = "https" if listening.is_tls else "http"
+    host = f"[{listening.host}]" if ":" in listening.host else listening.host
+    click.echo(f"Listening on {scheme}://{host}:{port}")
     from farcopy.store.users import accounts
 
     with contextlib.suppress(LedgerTrouble):
         if not accounts():
             click.echo("There is no user yet: farcopy user add NAME --role admin")
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        click.echo("Warning: this address is open to others and not encrypted; put a reverse "
-                   "proxy with HTTPS before it", err=True)
+    if listening.is_exposed:
+        click.echo("Warning: this address is open to others and not encrypted: they can read "
+                   "passwords and sessions along", err=True)
     sys.stdout.flush()
 
 

@@ -12,6 +12,7 @@ from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
 from farcopy.planning.verdict import growing_warning
 from farcopy.service import overview
+from farcopy.service.doctor import Finding
 from farcopy.service.overview import CurrentSync, StatusView
 from farcopy.service.times import shown
 from farcopy.store.patience import drop_connection
@@ -96,6 +97,7 @@ def status_lines(view: StatusView) -> list[str]:
     settings = view.configuration.settings
     numbers = view.statistics
     lines = [
+        f"{view.health.title}. {view.health.text}",
         f"Service:    {'running' if view.is_service_running else 'not running'}",
         f"Auto-sync:  {f'every {settings.sync_interval} min' if settings.sync_enabled else 'off'}"
         + (f", next {shown(view.next_sync_at)}" if view.next_sync_at else ""),
@@ -165,6 +167,17 @@ def status_data(view: StatusView) -> dict[str, object]:
         "is_frozen": view.frozen is not None,
         "warnings": list(view.configuration.warnings),
     }
+
+
+def finding_lines(finding: Finding) -> list[str]:
+    """A step of the doctor for a person."""
+    diagnosis = finding.diagnosis
+    mark = {"ok": "ok    ", "caution": "CARE  ", "failed": "FAILED"}[finding.status]
+    lines = [f"{mark}  {finding.title} ({finding.result.took_s * 1000:.0f} ms)"]
+    lines.extend(f"        {name}: {value}" for name, value in finding.result.seen)
+    if diagnosis is not None:
+        lines += [f"        {diagnosis.cause}", f"        {diagnosis.action}"]
+    return lines
 
 
 def size_text(size_bytes: float) -> str:

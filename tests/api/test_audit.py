@@ -130,7 +130,7 @@ def test_a_trail_that_cannot_be_written_is_logged_and_breaks_no_answer(
         server.query("ALTER TABLE sync_configuration RENAME TO gone")
         answer = client.post(CONFIGURE, json={"ftp_port": 22})
         server.query("ALTER TABLE gone RENAME TO sync_configuration")
-        server.query("ALTER TABLE django_session RENAME TO gone")
+        server.query("ALTER TABLE sessions RENAME TO gone")
         login = client.post("/api/auth/login.php", json={"username": "boss", "password": PASSWORD})
         signed_out = client.get("/api/auth/me.php")
         health = client.get("/healthz")

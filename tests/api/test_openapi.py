@@ -63,7 +63,7 @@ def test_every_endpoint_tells_its_errors(document: dict[str, Any]) -> None:
     for path, operation in operations(document):
         documented = set(operation["responses"])
         assert {"200", "401", "405", "500"} <= documented or path.endswith("login.php"), path
-        if path.startswith("/api/sync/"):
+        if path.startswith(("/api/sync/", "/api/users/")):
             assert "403" in documented, path
         if ROUTES[path].method == "POST":
             assert {"400", "413", "415"} <= documented, path
@@ -117,6 +117,13 @@ CALLS: list[tuple[str, dict[str, object]]] = [
     ("/api/sync/enable-auto.php", {}),
     ("/api/sync/disable-auto.php", {}),
     ("/api/sync/cancel.php", {}),
+    ("/api/sync/runs.php", {}),
+    ("/api/sync/runs.php", {"params": {"limit": "x"}}),
+    ("/api/sync/run.php", {"params": {"id": "77"}}),
+    ("/api/sync/retry.php", {"json": {"run_id": 77}}),
+    ("/api/sync/chart.php", {"params": {"days": "30"}}),
+    ("/api/sync/sources.php", {}),
+    ("/api/sync/doctor.php", {}),
     ("/api/audit/list.php", {}),
     ("/api/audit/list.php", {"params": {"limit": "501", "until": "soon"}}),
     ("/api/audit/export.php", {"params": {"format": "xlsx"}}),
@@ -124,6 +131,12 @@ CALLS: list[tuple[str, dict[str, object]]] = [
     ("/api/auth/login.php", {"json": {"username": "view", "password": PASSWORD}}),
     ("/api/auth/login.php", {"json": {"username": "nobody", "password": "x"}}),
     ("/api/auth/password.php", {"json": {"current_password": "x", "new_password": ""}}),
+    ("/api/users/list.php", {}),
+    ("/api/users/add.php", {"json": {"username": "view", "role": "viewer"}}),
+    ("/api/users/add.php", {"json": {"username": "", "role": "king", "password": 1}}),
+    ("/api/users/change.php", {"json": {"username": "view", "role": "viewer"}}),
+    ("/api/users/reset-password.php", {"json": {"username": "nobody here"}}),
+    ("/api/users/unlock.php", {"json": {"username": "view"}}),
 ]
 
 

@@ -1,8 +1,11 @@
 """The page, its files, health, and how the server starts and refuses to."""
 
+import hashlib
+import posixpath
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +13,9 @@ import pytest
 from farcopy import __version__
 from tests.api.conftest import ServerFactory
 from tests.api.farcopy_server import PASSWORD, FarcopyServer
+
+ROOT = Path(__file__).resolve().parents[2]
+OWN = ROOT / "src/farcopy/web/static/farcopy"
 
 
 def test_the_page_is_served_with_a_policy_that_forbids_inline_code(
@@ -26,7 +32,13 @@ def test_the_page_is_served_with_a_policy_that_forbids_inline_code(
     assert __version__ in page
 
 
-def test_every_file_the_page_names_is_there(anonymous: httpx.Client) -> None:
+STATIC = "/static/farcopy/"
+MODULES = sorted(
+    path.relative_to(OWN).as_posix() for path in OWN.rglob("*.js") if "vendor" not in path.parts
+)
+
+
+def test_every_file_the_page_names_is_there_and_none_lies_about(anonymous: httpx.Client) -> None:
     seen: set[str] = set()
     waiting = ["/"]
     while waiting:
@@ -35,24 +47,51 @@ def test_every_file_the_page_names_is_there(anonymous: httpx.Client) -> None:
         answer = anonymous.get(address)
         assert answer.status_code == 200, address
         named = re.findall(r'(?:src|href)="(/static/[^"]+)"', answer.text)
-        modules = re.findall(r'from "\./([^"]+)"', answer.text)
-        named += [f"/static/farcopy/{name}" for name in modules]
+        # `from "./x.js"`, and `import("./views/x.js")` of what is loaded when it is needed.
+        named += [
+            posixpath.normpath(posixpath.join(posixpath.dirname(address), name))
+            for name in re.findall(r'(?:from |import\()"(\.[^"]+)"', answer.text)
+        ]
         waiting += [name for name in named if name not in seen]
-    assert {f"/static/farcopy/{name}" for name in ("main.js", "api.js", "overview.js", "page.css",
-                                                    "icon.svg")} < seen
+    assert {f"{STATIC}{name}" for name in MODULES} <= seen
 
 
-def test_every_label_and_heading_reference_of_the_page_leads_somewhere(
-    anonymous: httpx.Client,
-) -> None:
+def test_every_id_a_module_asks_for_is_in_the_page(anonymous: httpx.Client) -> None:
     page = anonymous.get("/").text
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
-    assert set(re.findall(r'(?:for|aria-labelledby)="([^"]+)"', page)) <= set(ids)
-    scripts = "".join(
-        anonymous.get(f"/static/farcopy/{name}").text for name in ("main.js", "overview.js")
+    scripts = "".join((OWN / name).read_text(encoding="utf-8") for name in MODULES)
+    asked = set(re.findall(r'getElementById\("([^"]+)"\)', scripts))
+    assert asked - {"explained"} <= set(ids)  # that one is made by its own view
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_module_has_a_way_to_make_markup_of_text(name: str) -> None:
+    text = (OWN / name).read_text(encoding="utf-8")
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|Function\(|srcdoc"
+        r"|setAttribute\(.style|https?://(?!www\.w3\.org/2000/svg)", text
     )
-    assert set(re.findall(r'\$\("([^"]+)"\)', scripts)) <= set(ids)
+    assert text.startswith("//"), "a module opens with its one job"
+    assert len(text.splitlines()) <= 250
+
+
+def vendored() -> dict[str, str]:
+    """File -> SHA-256, as the reference documents them."""
+    table = (ROOT / "docs/reference/vendored.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^\| `([^`]+)` \|.*\| `([0-9a-f]{64})` \|$", table, re.MULTILINE))
+
+
+def test_what_others_wrote_is_what_the_reference_says_byte_for_byte() -> None:
+    documented = vendored()
+    there = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("src/farcopy/web/static/farcopy/vendor", "tests/browser/vendor")
+        for path in (ROOT / folder).rglob("*") if path.is_file()
+    }
+    assert there == set(documented)
+    for name, digest in documented.items():
+        assert hashlib.sha256((ROOT / name).read_bytes()).hexdigest() == digest, name
 
 
 def test_an_unchanged_file_is_not_sent_again(anonymous: httpx.Client) -> None:

@@ -1,6 +1,9 @@
 """Sign-in, sessions and passwords, on a server whose accounts these tests may change."""
 
+import json
+import time
 from collections.abc import Iterator
+from hashlib import sha256
 
 import httpx
 import pytest
@@ -84,9 +87,9 @@ def test_the_database_does_not_hold_session_ids(
     own_server: FarcopyServer, client: httpx.Client, account: str
 ) -> None:
     session = sign_in(client, account)
-    keys = [key for (key,) in own_server.query("SELECT session_key FROM django_session")]
-    assert keys
-    assert session not in keys
+    rows = own_server.query("SELECT * FROM sessions")
+    assert sha256(session.encode()).hexdigest() in {row[0] for row in rows}
+    assert session not in str(rows)
 
 
 def test_unknown_user_wrong_password_and_disabled_account_read_the_same(
@@ -106,7 +109,39 @@ def test_unknown_user_wrong_password_and_disabled_account_read_the_same(
     assert COOKIE not in client.cookies
 
 
-def test_five_wrong_passwords_lock_the_account_for_this_address_for_a_while(
+_COUNT_HASHES = """
+import json, sys
+from farcopy.process import set_up
+set_up("farcopy.settings.web")
+from django.contrib.auth.hashers import Argon2PasswordHasher as Hasher
+from django.test import Client
+worked = []
+for name in ("encode", "verify"):
+    def counted(self, *args, _real=getattr(Hasher, name), **options):
+        worked.append(1)
+        return _real(self, *args, **options)
+    setattr(Hasher, name, counted)
+found = []
+for account in json.loads(sys.argv[1]):
+    worked.clear()
+    body = {"username": account, "password": "wrong"}
+    answer = Client().post(sys.argv[2], body, content_type="application/json")
+    found.append([answer.status_code, len(worked)])
+print(json.dumps(found))
+"""
+
+
+def test_unknown_wrong_and_disabled_cost_the_same_hashing_work(
+    own_server: FarcopyServer, account: str
+) -> None:
+    # Counted, not timed: a clock tells as much of the machine's other work.
+    own_server.query("UPDATE users SET is_active = 0 WHERE username = ?", account)
+    names = json.dumps(["nobody at all", "rad", account])
+    counted = json.loads(own_server.run_python(_COUNT_HASHES, names, LOGIN))
+    assert counted == [[401, 1]] * 3
+
+
+def test_five_wrong_passwords_lock_the_account_for_a_while(
     own_server: FarcopyServer, client: httpx.Client, account: str
 ) -> None:
     statuses = [attempt(client, account, f"wrong {n}").status_code for n in range(5)]
@@ -128,6 +163,94 @@ def test_attempts_on_an_unknown_account_are_locked_alike(client: httpx.Client) -
     assert statuses == [401] * 5 + [429]
 
 
+def at(server: FarcopyServer, address: str) -> httpx.Client:
+    """A client at another address of this machine."""
+    return server.client(transport=httpx.HTTPTransport(local_address=address, verify=False))
+
+
+def note_failures(server: FarcopyServer, address: str, count: int) -> None:
+    """As if so many passwords had been wrong there just now, each of another name."""
+    for number in range(count):
+        server.query(
+            "INSERT INTO axes_accessattempt (username, ip_address, user_agent, get_data,"
+            " post_data, http_accept, path_info, failures_since_start, attempt_time)"
+            " VALUES (?, ?, '', '', '', '', '', 1, strftime('%Y-%m-%d %H:%M:%f', 'now'))",
+            f"ghost {number} {address} {time.monotonic_ns()}", address,
+        )
+
+
+def test_guesses_lock_an_account_everywhere_but_where_it_has_been_signed_in_to(
+    own_server: FarcopyServer, client: httpx.Client, account: str
+) -> None:
+    sign_in(client, account)
+    with at(own_server, "127.0.0.2") as one, at(own_server, "127.0.0.3") as other:
+        statuses = [attempt(one, account, f"wrong {n}").status_code for n in range(3)]
+        statuses += [attempt(other, account, f"wrong {n}").status_code for n in range(3)]
+        assert statuses == [401] * 5 + [429]
+        assert attempt(one, account, PASSWORD).status_code == 429
+    assert attempt(client, account, PASSWORD).status_code == 200
+
+
+def test_twenty_wrong_passwords_lock_their_address_for_every_account(
+    own_server: FarcopyServer, client: httpx.Client, account: str
+) -> None:
+    with at(own_server, "127.0.0.4") as guesser:
+        note_failures(own_server, "127.0.0.4", 19)
+        assert attempt(guesser, "ghost", "wrong").status_code == 401
+        locked = attempt(guesser, account, PASSWORD)
+        assert (locked.status_code, locked.json()["code"]) == (429, "too_many_attempts")
+        assert 0 < int(locked.headers["Retry-After"]) <= 900
+        assert attempt(client, account, PASSWORD).status_code == 200
+
+        client.post("/api/users/unlock.php", json={"username": account})
+
+        assert attempt(guesser, account, PASSWORD).status_code == 200
+
+
+def test_an_address_where_somebody_signs_in_begins_to_count_anew(
+    own_server: FarcopyServer, account: str
+) -> None:
+    with at(own_server, "127.0.0.5") as ward:
+        for turn in range(2):
+            note_failures(own_server, "127.0.0.5", 14)
+            assert attempt(ward, f"typo {turn}", "x").status_code == 401
+            assert attempt(ward, account, PASSWORD).status_code == 200
+
+
+def test_a_sixth_sign_in_ends_the_oldest_session(
+    own_server: FarcopyServer, client: httpx.Client, account: str
+) -> None:
+    ids = []
+    for _ in range(6):
+        with own_server.client() as another:
+            ids.append(sign_in(another, account))
+    statuses = []
+    for session in ids:
+        with own_server.client(cookies={COOKIE: session}) as another:
+            statuses.append(another.get(ME).status_code)
+    assert statuses == [401] + [200] * 5
+
+
+def test_two_cookies_of_the_name_are_as_good_as_none(
+    own_server: FarcopyServer, client: httpx.Client, account: str
+) -> None:
+    session = sign_in(client, account)
+    for second in ("b" * 43, session):
+        header = {"Cookie": f"{COOKIE}={session}; {COOKIE}={second}"}
+        with own_server.client(headers=header) as another:
+            refused = another.get(ME)
+        assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
+
+
+def test_an_altered_session_id_is_nobody(
+    own_server: FarcopyServer, client: httpx.Client, account: str
+) -> None:
+    session = sign_in(client, account)
+    altered = ("A" if session[0] != "A" else "B") + session[1:]
+    with own_server.client(cookies={COOKIE: altered}) as another:
+        assert another.get(ME).status_code == 401
+
+
 @pytest.mark.parametrize("change", ["is_active = 0", "password = 'argon2$x'", "role = 'viewer'"])
 def test_what_changes_for_an_account_counts_at_the_very_next_request(
     own_server: FarcopyServer, client: httpx.Client, account: str, change: str
@@ -136,6 +259,16 @@ def test_what_changes_for_an_account_counts_at_the_very_next_request(
     assert client.get(STATUS).status_code == 200
     own_server.query(f"UPDATE users SET {change} WHERE username = ?", account)
     assert client.get(STATUS).status_code == (403 if "role" in change else 401)
+
+
+def test_an_account_disabled_and_enabled_again_must_sign_in_anew(
+    own_server: FarcopyServer, client: httpx.Client, account: str
+) -> None:
+    sign_in(client, account)
+    with own_server.signed_in() as boss:
+        for is_active in (False, True):
+            boss.post("/api/users/change.php", json={"username": account, "is_active": is_active})
+    assert client.get(ME).status_code == 401
 
 
 def test_signing_out_ends_the_session(own_server: FarcopyServer, account: str) -> None:
@@ -236,29 +369,17 @@ def test_a_generated_password_must_be_changed_first(
     assert client.get(STATUS).status_code == 200
 
 
-_AGE_SESSIONS = """
-import sys
-from farcopy.process import set_up
-set_up("farcopy.settings.web")
-from django.contrib.sessions.models import Session
-from farcopy.web.sessions import SessionStore
-store = SessionStore()
-for row in Session.objects.all():
-    data = store.decode(row.session_data)
-    for name in sys.argv[2:]:
-        data[name] -= float(sys.argv[1]) * 60
-    row.session_data = store.encode(data)
-    row.save()
-"""
+def age_sessions(server: FarcopyServer, column: str, minutes: int) -> None:
+    server.query(f"UPDATE sessions SET {column} = datetime({column}, '-{minutes} minutes')")
 
 
 def test_an_idle_session_ends_and_polling_does_not_keep_it(
     own_server: FarcopyServer, client: httpx.Client, account: str
 ) -> None:
     sign_in(client, account)
-    own_server.run_python(_AGE_SESSIONS, "20", "last_used_at")
+    age_sessions(own_server, "last_used_at", 20)
     assert client.get(STATUS).status_code == 200  # the page polls this: it does not count
-    own_server.run_python(_AGE_SESSIONS, "11", "last_used_at")
+    age_sessions(own_server, "last_used_at", 11)
     assert client.get(STATUS).status_code == 401
 
 
@@ -266,11 +387,11 @@ def test_a_session_in_use_goes_on_but_not_beyond_twelve_hours(
     own_server: FarcopyServer, client: httpx.Client, account: str
 ) -> None:
     sign_in(client, account)
-    own_server.run_python(_AGE_SESSIONS, "20", "last_used_at")
+    age_sessions(own_server, "last_used_at", 20)
     assert client.get(ME).status_code == 200
-    own_server.run_python(_AGE_SESSIONS, "20", "last_used_at")
+    age_sessions(own_server, "last_used_at", 20)
     assert client.get(ME).status_code == 200
-    own_server.run_python(_AGE_SESSIONS, "721", "signed_in_at")
+    age_sessions(own_server, "signed_in_at", 721)
     assert client.get(ME).status_code == 401
 
 

@@ -105,7 +105,41 @@ def test_a_user_can_be_disabled(home: Path) -> None:
     assert user(home, "list").stdout == "erika\tadmin\tdisabled\nmax\tviewer\tactive\n"
 
 
-@pytest.mark.parametrize("verb", ["disable", "password"])
+def test_a_disabled_user_can_be_enabled_and_given_another_role(home: Path) -> None:
+    user(home, "add", "erika", password=GOOD)
+    user(home, "disable", "erika")
+
+    assert user(home, "enable", "erika").stdout == "Enabled erika\n"
+    assert user(home, "role", "erika", "technician").stdout == "erika is technician\n"
+
+    assert user(home, "list").stdout == "erika\ttechnician\tactive\n"
+
+
+def test_shutting_out_the_last_admin_at_the_machine_is_done_with_a_warning(home: Path) -> None:
+    user(home, "add", "erika", password=GOOD)
+
+    done = user(home, "disable", "erika")
+
+    assert done.returncode == 0
+    assert "warning: no admin is left" in done.stderr
+
+
+def test_a_locked_user_is_shown_and_can_be_unlocked(home: Path) -> None:
+    user(home, "add", "erika", password=GOOD)
+    rows(
+        home,
+        "INSERT INTO axes_accessattempt (username, ip_address, user_agent, get_data, post_data,"
+        " http_accept, path_info, failures_since_start, attempt_time)"
+        " VALUES ('erika', '10.0.0.7', '', '', '', '', '', 5, datetime('now'))",
+    )
+    assert user(home, "list").stdout == "erika\tadmin\tactive\tlocked\n"
+
+    assert user(home, "unlock", "erika").stdout == "Unlocked erika\n"
+
+    assert user(home, "list").stdout == "erika\tadmin\tactive\n"
+
+
+@pytest.mark.parametrize("verb", ["disable", "enable", "password", "unlock"])
 def test_an_unknown_user_is_named_as_such(home: Path, verb: str) -> None:
     done = user(home, verb, "nobody")
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
+from farcopy.ftp import tls
+from farcopy.ftp.settings import SessionSettings
 from tests.contract.places import FakePlace, Place, PyFtpPlace, RealPlace
 from tests.contract.rig import Rig
 from tests.parts.fixtures import FtpServerFactory, make_ftp_place
@@ -25,6 +28,9 @@ KINDS_OF_PLACE = ["fake", "pyftpdlib", *(f"{k}-tls" if tls else k for k, tls in 
 DIGEST = "proftpd-digest"
 """ProFTPD with mod_digest: a real server that tells hashes."""
 KINDS_OF_PLACE.append(DIGEST)
+TLS12 = "-tls12"
+"""The same servers as -tls, which speak TLS 1.3, and a client that goes no further than 1.2."""
+KINDS_OF_PLACE += [f"{kind}{TLS12}" for kind in KINDS]
 if importlib.util.find_spec("OpenSSL"):  # pyftpdlib needs it for TLS; the real servers do not
     KINDS_OF_PLACE.append("pyftpdlib-tls")
 
@@ -64,15 +70,18 @@ def _real_place(
     name: str, start: FtpServerFactory, servers: dict[str, FtpServer]
 ) -> Iterator[RealPlace]:
     kind: Kind = next(kind for kind in KINDS if name.startswith(kind))
+    name = name.removesuffix("12")
     server = servers.get(name)
     if server is None:
         is_tls = name.endswith("-tls")
-        options = ["LoadModule mod_digest.c"] if name == DIGEST else []
+        options = ["LoadModule mod_digest.c", "AllowStoreRestart on"] if name == DIGEST else []
         server = servers[name] = start(kind, require_tls=is_tls, options=options)
     elif not server.is_alive():
         server.restart()
     place = make_ftp_place(server)
-    yield RealPlace(place)
+    real_place = RealPlace(place)
+    real_place.keeps_parts = name == DIGEST
+    yield real_place
     shutil.rmtree(place.root, ignore_errors=True)
 
 
@@ -104,9 +113,25 @@ def digest_place(
     yield from _real_place(DIGEST, ftp_server_factory, _real_servers)
 
 
+def go_no_further(version: ssl.TLSVersion, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own side speaks no newer TLS."""
+    make_context = tls.make_context
+
+    def make(settings: SessionSettings, *, is_p256_only: bool) -> ssl.SSLContext:
+        context = make_context(settings, is_p256_only=is_p256_only)
+        context.maximum_version = version
+        return context
+
+    monkeypatch.setattr(tls, "make_context", make)
+
+
 @pytest.fixture(params=KINDS_OF_PLACE)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+def place(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
     name: str = request.param
+    if name.endswith(TLS12):
+        go_no_further(ssl.TLSVersion.TLSv1_2, monkeypatch)
     if name == "fake":
         yield FakePlace()
         return

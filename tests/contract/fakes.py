@@ -40,21 +40,35 @@ class MemoryReader:
     def __init__(self, content: bytes, *, is_changed: bool = False) -> None:
         self._content = io.BytesIO(content)
         self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha256 = hashlib.sha256()
+        self._has_sha256 = False
         self.is_changed = is_changed
         self.is_closed = False
 
     def read(self, size_bytes: int, /) -> bytes:
         block = self._content.read(size_bytes)
         self._md5.update(block)
+        self._sha256.update(block)
         return block
+
+    def skip(self, size_bytes: int, /) -> int:
+        return len(self.read(size_bytes))
 
     def check_unchanged(self) -> None:
         if self.is_changed:
             raise SourceChanged
 
+    def also_sha256(self) -> None:
+        assert not self._content.tell()
+        self._has_sha256 = True
+
     @property
     def md5(self) -> str:
         return self._md5.hexdigest()
+
+    @property
+    def sha256(self) -> str:
+        return self._sha256.hexdigest() if self._has_sha256 else ""
 
     def __enter__(self) -> Self:
         return self
@@ -142,12 +156,13 @@ class FakeRemote:
             raise LoginRefused
         self._is_open = True
 
-    def prepare(self) -> None:
+    def prepare(self) -> Sequence[str]:
         self._use()
         if self.server.is_missing:
             raise RemotePathMissing
         if self.server.is_read_only:
             raise RemoteReadOnly
+        return self.temporaries()
 
     def store(self, uploads: Iterable[Upload]) -> Iterator[StoreResult]:
         for upload in uploads:

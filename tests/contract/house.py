@@ -116,7 +116,10 @@ class House:
         log = Log(run_id)
         control = RunControl(self.stop)
         pace = Pace()
-        gate = SessionGate(lambda remote: preflight.prepare(run_id, remote, self.ledger))
+        left_over: dict[int, str] = {}
+        gate = SessionGate(
+            lambda remote: preflight.prepare(run_id, remote, self.ledger, left_over)
+        )
         Run(
             run_id, rules=RunRules(is_manual, self.settle_s, self.tripwire),
             sources=[self.source], ledger=self.ledger,
@@ -127,7 +130,7 @@ class House:
             make_worker=lambda: Worker(
                 run_id, ledger=self.ledger, sources={"hospital": self.source},
                 make_remote=self.make_remote, gate=gate, control=control, log=log,
-                clock=self.clock, pace=pace, retry_scale=self.retry_scale,
+                clock=self.clock, pace=pace, retry_scale=self.retry_scale, left_over=left_over,
             ),
             connections=connections, control=control, log=log, clock=self.clock,
         ).execute()

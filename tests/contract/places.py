@@ -21,7 +21,12 @@ FOLDER = f"farcopy-tmp-{HOME_ID}"
 
 
 class Place(Protocol):
-    """A destination as the test sees it from outside."""
+    """A destination as the test sees it from outside.
+
+    keeps_parts: a large file that was cut off can be continued there.
+    """
+
+    keeps_parts: bool
 
     def remote(self, *, password: str | None = None) -> Remote: ...
 
@@ -49,6 +54,8 @@ class Place(Protocol):
 
 
 class FakePlace:
+    keeps_parts = False
+
     def __init__(self) -> None:
         self.server = FakeServer()
 
@@ -87,6 +94,8 @@ class FakePlace:
 
 
 class _DiskPlace:
+    keeps_parts = False
+
     """A server whose files we see on disk."""
 
     root: Path

@@ -58,7 +58,7 @@ def test_a_session_that_idled_out_is_renewed_without_using_up_an_attempt(
     worker = Worker(
         run_id, ledger=house.ledger, sources={"hospital": house.source},
         make_remote=make_remote,
-        gate=SessionGate(lambda remote: preflight.prepare(run_id, remote, house.ledger)),
+        gate=SessionGate(lambda remote: preflight.prepare(run_id, remote, house.ledger, {})),
         control=control, log=Log(run_id), clock=house.clock, retry_scale=0.001,
     )
     rounds = ATTEMPTS + 1  # more sessions lost than a file has attempts
@@ -66,7 +66,7 @@ def test_a_session_that_idled_out_is_renewed_without_using_up_an_attempt(
         house.write(f"f{number}")
         (listing,) = house.source.scan()
         new = [file for file in listing.files if file.name == f"f{number}"]
-        worker.execute(house.ledger.admit(run_id, number, new))
+        worker.execute(house.ledger.admit(run_id, number, new), lambda: None)
         session = remotes[-1]._session
         assert session is not None
         control_socket = session.wire.connection

@@ -40,6 +40,7 @@ from tests.contract.rig import QUICK, Rig, at_port
 
 def test_without_epsv_pasv_is_used_and_remembered(rig: Rig) -> None:
     remote = rig.remote(always("EPSV", Answer(b"500 Unknown command.\r\n")))
+    rig.proxy.heard.clear()
     uploads = [make_upload(i, b"x", f"orthanc/{i}") for i in range(3)]
     assert errors(remote.store(uploads)) == [None] * 3
     assert rig.proxy.count("EPSV") == 1
@@ -80,9 +81,11 @@ def test_blocked_passive_ports_stop_the_run(rig: Rig) -> None:
     high, low = divmod(port, 256)
     pasv = f"227 (127,0,0,1,{high},{low})\r\n".encode()
     answers = {"EPSV": Answer(reply), "PASV": Answer(pasv)}
-    remote = rig.remote(lambda seen, _line: answers.get(seen))
+    remote = rig.closed_remote()
+    rig.proxy.script = lambda seen, _line: answers.get(seen)
+    remote.open()
     with pytest.raises(DataConnectionFailed):
-        list(remote.store([make_upload(1, b"x")]))
+        remote.prepare()
 
 
 def test_one_failed_data_connection_among_good_ones_is_a_lost_session(rig: Rig) -> None:

@@ -11,9 +11,11 @@ from tests.contract.fakes import errors, make_upload
 from tests.contract.hostile import Answer, Replace, Script, Stall, always
 from tests.contract.places import RealPlace
 from tests.contract.rig import QUICK, Rig
+from tests.parts.fixtures import FtpServerFactory, make_ftp_place
 
 PATH = PurePosixPath("orthanc/a/b")
 MD5 = hashlib.md5(b"content", usedforsecurity=False).hexdigest().encode()
+SHA256 = hashlib.sha256(b"content").hexdigest().encode()
 WRONG = b"0" * 32
 
 
@@ -38,6 +40,8 @@ def _offering(feature: bytes, command: str, reply: bytes | None = None) -> Scrip
         (b"MD5", "MD5", b"251 " + MD5),
         (b"MD5", "MD5", b'251 "/orthanc/' + WRONG + b'" ' + MD5),
         (b"HASH SHA-1*;MD5", "HASH", b"213 MD5 0-7 " + MD5 + b" /orthanc/" + WRONG),
+        (b"XSHA256", "XSHA256", b"250 " + SHA256.upper()),
+        (b"HASH SHA-1*;SHA-256", "HASH", b"213 SHA-256 0-7 " + SHA256 + b" /orthanc/a"),
     ],
 )
 def test_a_hash_is_read_out_of_the_answer_and_makes_an_upload_verified(
@@ -45,7 +49,8 @@ def test_a_hash_is_read_out_of_the_answer_and_makes_an_upload_verified(
 ) -> None:
     rig.proxy.script = _offering(feature, command, reply)
     remote = rig.remote()
-    assert remote.content_md5(PATH, 7) == MD5.decode()
+    # A SHA-256 proves what was just sent; of older files the ledger has the MD5 only.
+    assert remote.content_md5(PATH, 7) == (MD5.decode() if b"MD5" in feature else None)
     (result,) = remote.store([make_upload(1, b"content", str(PATH))])
     assert (result.error, result.is_verified) == (None, True)
 
@@ -100,6 +105,30 @@ def test_no_hash_is_asked_for_when_it_is_switched_off(rig: Rig) -> None:
     remote = rig.remote(asks_hashes=False)
     assert errors(remote.store([make_upload(1, b"content")])) == [None]
     assert rig.proxy.count("XMD5") == 0
+
+
+@pytest.mark.parametrize("size_bytes", [300_000, 0])
+def test_a_real_server_that_tells_sha_256_only_proves_uploads(
+    ftp_server_factory: FtpServerFactory, size_bytes: int
+) -> None:
+    place = make_ftp_place(
+        ftp_server_factory(
+            "proftpd", options=["LoadModule mod_digest.c", "DigestAlgorithms sha256"]
+        )
+    )
+    content = os.urandom(size_bytes)
+    remote = RealPlace(place).remote()
+    remote.open()
+    remote.prepare()
+    uploads = [make_upload(n, content, f"orthanc/{n}") for n in (1, 2, 3)]
+    results = list(remote.store(uploads))
+    assert errors(results) == [None] * 3
+    assert all(result.is_verified for result in results)
+    assert {result.md5 for result in results} == {
+        hashlib.md5(content, usedforsecurity=False).hexdigest()
+    }
+    assert remote.content_md5(PurePosixPath("orthanc/1"), size_bytes) is None
+    remote.close()
 
 
 def test_a_real_server_with_hashes_proves_uploads_and_finds_a_flipped_byte(

@@ -29,6 +29,12 @@ def test_a_forbidden_address_is_never_connected_to(host: str) -> None:
     assert isinstance(open_error(at_port(21, host=host)), HostRefused)
 
 
+@pytest.mark.parametrize("host", ["2852039166", "0xa9fea9fe", "169.16689662", "0251.0376.251.254"])
+def test_a_forbidden_address_written_oddly_is_never_connected_to(host: str) -> None:
+    # To the resolver these are 169.254.169.254; one that does not know them finds no name.
+    assert isinstance(open_error(at_port(21, host=host)), HostRefused | DnsFailed)
+
+
 def nas_means(*addresses: str) -> Callable[..., object]:
     real = socket.getaddrinfo
 

@@ -71,6 +71,15 @@ def test_without_mlsd_list_is_read(pyftp_place: PyFtpPlace, proxy: MeddlingProxy
     assert "LIST" in proxy.heard
 
 
+def test_a_listing_without_end_is_not_read_to_its_end(
+    pyftp_place: PyFtpPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("farcopy.ftp.listing.MAX_ENTRIES", 10)
+    for number in range(11):
+        pyftp_place.put(f"file {number}", b"x")
+    assert cause(pyftp_place.settings) == "not FTP"
+
+
 def test_an_empty_directory_that_is_answered_by_550_has_no_files(
     pyftp_place: PyFtpPlace, proxy: MeddlingProxy
 ) -> None:

@@ -15,6 +15,7 @@ from farcopy.ftp.host import HostProfile
 from farcopy.ftp.remote import FtpRemote
 from farcopy.ftp.settings import SessionSettings
 from farcopy.planning.remote_path import temporary_name
+from tests.contract.conftest import go_no_further
 from tests.contract.fakes import errors, make_upload
 from tests.contract.hostile import Mumbler
 from tests.contract.places import HOME_ID, SHORT, PyFtpPlace, RealPlace
@@ -255,11 +256,12 @@ def test_many_files_over_tls_resume_the_session_each_time(
 def test_a_data_connection_that_is_refused_leaves_no_empty_file(
     real_tls_place: RealPlace, monkeypatch: pytest.MonkeyPatch, is_pipelined: bool
 ) -> None:
-    monkeypatch.setattr("farcopy.ftp.transfer.session_to_reuse", lambda _control: None)
     host = HostProfile(answers_in_order=is_pipelined)
     remote = FtpRemote(real_tls_place.settings, HOME_ID, host=host)
     remote.open()
     remote.prepare()
+    remote.open()  # one that has had no data connection
+    monkeypatch.setattr("farcopy.ftp.transfer.session_to_reuse", lambda _control: None)
     if real_tls_place.place.kind == "pure-ftpd":  # does not ask for the session's reuse
         assert errors(remote.store([make_upload(1, b"x")])) == [None]
     else:
@@ -288,3 +290,19 @@ def test_plain_servers_are_plain(pyftp_place: PyFtpPlace) -> None:
     assert not remote.is_tls
     remote.close()
     assert not remote.is_tls
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_every_server_is_spoken_to_in_both_versions(
+    real_tls_place: RealPlace, monkeypatch: pytest.MonkeyPatch, version: ssl.TLSVersion
+) -> None:
+    """What the contract suite takes for granted when it says -tls and -tls12."""
+    go_no_further(version, monkeypatch)
+    remote = FtpRemote(real_tls_place.settings, HOME_ID)
+    remote.open()
+    session = remote._session
+    assert session is not None
+    connection = session.wire.connection
+    assert isinstance(connection, ssl.SSLSocket)
+    assert connection.version() == version.name.replace("_", ".")
+    remote.close()

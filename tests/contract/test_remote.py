@@ -150,7 +150,7 @@ def test_a_connection_lost_in_mid_transfer_leaves_the_old_final_and_no_trace(
     remote.open()
     assert remote.settle(upload) is None
     assert place.read("orthanc/a/b") == b"old"
-    assert place.temporaries() == set()
+    assert place.temporaries() == ({upload.temporary_name} if place.keeps_parts else set())
     assert errors(remote.store([make_upload(1, b"again")])) == [None]
     assert place.read("orthanc/a/b") == b"again"
 
@@ -197,14 +197,14 @@ def test_a_path_that_cannot_be_made_is_missing(place: Place) -> None:
 
 def test_prepare_can_be_repeated(remote: Remote) -> None:
     remote.prepare()
-    assert remote.temporaries() in ((), [])
+    assert remote.prepare() in ((), [])
 
 
 def test_only_temporaries_of_ours_are_listed_and_discarded(place: Place, remote: Remote) -> None:
     mine = {temporary_name(1, 2), old_name(3)}
     for name in (*mine, "readme.txt"):
         place.put_temporary(name, b"x")
-    assert set(remote.temporaries()) == mine
+    assert set(remote.prepare()) == mine
     for name in mine:
         remote.discard_temporary(name)
         remote.discard_temporary(name)  # one that is not there is fine
@@ -295,7 +295,6 @@ def test_no_descriptor_stays(place: Place) -> None:
         remote.open()
         remote.prepare()
         list(remote.store([make_upload(number, b"x"), make_upload(8, b"", is_changed=True)]))
-        list(remote.temporaries())
         remote.close()
         wrong = place.remote(password="wrong")
         with pytest.raises(LoginRefused):

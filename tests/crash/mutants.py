@@ -124,9 +124,9 @@ MUTANTS = (
         "a-failure-is-recorded-as-stored",
         (
             (
-                "store/ledger.py",
-                "                            outcome.state,\n",
-                "                            FileState.STORED,\n",
+                "store/claims.py",
+                "                    (o.state, o.md5 or held",
+                "                    (FileState.STORED, o.md5 or held",
             ),
         ),
         FULL_AT_THE_END,
@@ -146,9 +146,9 @@ MUTANTS = (
         "counted-outside-the-transaction",
         (
             (
-                "store/ledger.py",
-                "        with transaction.atomic():\n            ids = [",
-                "        with __import__('contextlib').nullcontext():\n            ids = [",
+                "store/claims.py",
+                "with transaction.atomic(), connection.cursor() as cursor:\n            held = ",
+                "with connection.cursor() as cursor:\n            held = ",
             ),
         ),
         crash_at("fdatasync", -1, -2, -3, -4),
@@ -162,7 +162,7 @@ MUTANTS = (
                 "Replica.objects.none().update(",
             ),
         ),
-        crash_at("sendto", 14),
+        crash_at("sendto", -3, -4),
     ),
     Mutant(
         "a-renaming-is-believed-without-a-look",

@@ -58,7 +58,7 @@ def test_every_environment_variable_read_stands_in_the_configuration_reference()
     for module in (ROOT / "src/farcopy/settings").glob("*.py"):
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and re.fullmatch(
-                r"_(plain_)?env\.\w+|_listed", ast.unparse(node.func)
+                r"_(plain_)?env\.\w+|_listed|_flag", ast.unparse(node.func)
             ):
                 first = node.args[0]
                 if isinstance(first, ast.Constant):  # `_listed` hands its own argument on

@@ -197,6 +197,7 @@ class _Data:
     upstream_port: int
     verb: str = ""
     is_named: threading.Event = field(default_factory=threading.Event)
+    is_given_up: bool = False
 
 
 class _Session:
@@ -227,8 +228,7 @@ class _Session:
                 self._heard.append(line.decode("utf-8", "surrogateescape").rstrip("\r\n"))
                 self._pass(line)
         proxy.end(self._client.sock, upstream)
-        if self._data is not None:
-            proxy.end(self._data.listener)
+        self._give_up_data()
         if upstream is not None:
             proxy.end(self._server.sock)
 
@@ -332,8 +332,7 @@ class _Session:
         else:
             numbers = re.findall(r"(\d+),(\d+),(\d+),(\d+),(\d+),(\d+)", text)[0]
             upstream = int(numbers[4]) * 256 + int(numbers[5])
-        if self._data is not None:
-            self._proxy.end(self._data.listener)
+        self._give_up_data()
         listener = self._proxy.keep(socket.create_server(("127.0.0.1", 0)))
         port = listener.getsockname()[1]
         data = self._data = _Data(listener, upstream)
@@ -341,6 +340,16 @@ class _Session:
         if text.startswith("229"):
             return b"229 Entering Extended Passive Mode (|||%d|)\r\n" % port
         return b"227 Entering Passive Mode (127,0,0,1,%d,%d).\r\n" % divmod(port, 256)
+
+    def _give_up_data(self) -> None:
+        """Nobody came to the port, or no command followed."""
+        if self._data is not None:
+            # Not closed: its thread may be about to wait for it, and would then wait for the
+            # next socket that gets its number. The thread closes it.
+            with contextlib.suppress(OSError):
+                self._data.listener.shutdown(socket.SHUT_RDWR)
+            self._data.is_given_up = not self._data.is_named.is_set()
+            self._data.is_named.set()
 
     def _carry(self, data: _Data) -> None:
         proxy = self._proxy
@@ -351,7 +360,7 @@ class _Session:
             server = proxy.keep(
                 socket.create_connection(("127.0.0.1", data.upstream_port), LEAVE_S)
             )
-            if data.is_named.wait(LEAVE_S):
+            if data.is_named.wait(LEAVE_S) and not data.is_given_up:
                 if self._is_private:
                     assert proxy.certificate is not None
                     context = proxy.certificate.context

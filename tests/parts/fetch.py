@@ -43,6 +43,11 @@ PARTS = {
     ),
     "pure-ftpd": Part(("pure-ftpd", "pure-ftpd-common"), ("usr/sbin/pure-ftpd", "usr/bin/pure-pw")),
     "orthanc": Part(("orthanc",), ("usr/sbin/Orthanc",)),
+    # No server: what the page's tests look at the page with. A machine may have no font at all.
+    "chromium": Part(
+        ("chromium", "chromium-common", "fonts-dejavu-core"),
+        ("usr/bin/chromium", "usr/lib/chromium/chromium", "usr/lib/chromium/icudtl.dat"),
+    ),
     # No server: it kills and fails farcopy at a system call of one's choice.
     "strace": Part(("strace",), ("usr/bin/strace",)),
     # The plain name brings the release's own version: 15 on Debian 12, 16 on Ubuntu 24.04.

@@ -112,6 +112,24 @@ def test_a_port_in_use_is_told_in_one_line_and_leaves_no_lease(home: Path) -> No
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--host", "192.0.2.1"), "is open to others"),
+        (("--tls-key", "key.pem"), "--tls-key needs --tls-cert"),
+        (("--tls-cert", "/nowhere/cert.pem"), "belong together"),
+    ],
+)
+def test_an_unsafe_or_impossible_way_to_listen_ends_the_start_in_one_line(
+    home: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    done = run_farcopy(home, "web", *arguments)
+
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_sigterm_answers_who_waits_for_the_run_before_serve_is_gone(
     home: Path, tmp_path: Path, server: SlowFtpServer
 ) -> None:

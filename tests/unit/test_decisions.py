@@ -85,11 +85,13 @@ def test_a_look_is_due_at_once_and_then_every_interval() -> None:
     assert next_look_due(30, AGO, NOW) == AGO + timedelta(minutes=30)
 
 
-def test_first_batches_are_small_and_none_is_larger_than_the_bound() -> None:
-    limits = [batch_limit(cut, 8) for cut in range(200)]
-    assert limits[0] == 8
+def test_a_batch_is_a_small_share_of_those_before_and_none_is_larger_than_the_bound() -> None:
+    cuts = range(0, 50_000, 100)
+    limits = [batch_limit(cut, 8) for cut in cuts]
+    assert limits[0] == 2
     assert limits == sorted(limits)
     assert limits[-1] == MAX_FILES
+    assert all(limit <= max(2, cut / 8 / 16) for cut, limit in zip(cuts, limits, strict=True))
     assert is_full(1, MAX_BYTES, 8)
     assert is_full(8, 0, 8)
     assert not is_full(7, 10, 8)

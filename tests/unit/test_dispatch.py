@@ -10,17 +10,22 @@ from farcopy.service.stop import StopSignal
 
 
 class CountingWorker:
-    """Notes what it did; `during` runs inside each batch."""
+    """Notes what it did; `during` runs inside each batch. As a real one, it takes more."""
 
     def __init__(self, during: Callable[[int], None] = lambda _batch: None) -> None:
         self.done: list[int] = []
         self.aborted = threading.Event()
         self.is_closed = False
+        self.executed = 0
         self._during = during
 
-    def execute(self, batch_id: int) -> None:
-        self._during(batch_id)
-        self.done.append(batch_id)
+    def execute(self, batch_id: int, take_next: Callable[[], int | None]) -> None:
+        self.executed += 1
+        batch: int | None = batch_id
+        while batch is not None:
+            self._during(batch)
+            self.done.append(batch)
+            batch = take_next()
 
     def abort(self) -> None:
         self.aborted.set()
@@ -66,6 +71,58 @@ def test_every_batch_is_executed_once_and_no_thread_is_left() -> None:
     assert sorted(b for w in workers for b in w.done) == list(range(200))
     assert all(w.is_closed for w in workers)
     assert threading.active_count() == before
+    assert not crashes
+
+
+def test_a_worker_takes_the_batches_that_wait_in_one_go() -> None:
+    go_on = threading.Event()
+    worker = CountingWorker(lambda _batch: go_on.wait(10) and None)
+    work, _ = dispatcher(1)
+    work.start(lambda: worker)
+    for batch in range(1 + WAITING_A_WORKER):
+        work.submit(batch)
+    go_on.set()
+    work.drain()
+    work.stop()
+    assert worker.done == list(range(1 + WAITING_A_WORKER))
+    assert worker.executed == 1
+
+
+def test_of_a_worker_too_many_the_batch_before_is_given_back_too() -> None:
+    refused: list[int] = []
+    is_other_in = threading.Event()
+    go_on = threading.Event()
+
+    def during(batch: int) -> None:
+        if batch == 1:  # held by the one who stays
+            is_other_in.set()
+            go_on.wait(10)
+        if batch == 2 and not refused:  # the second of the one too many
+            refused.append(batch)
+            raise TooManyConnections
+
+    workers: list[CountingWorker] = []
+
+    def make() -> CountingWorker:
+        workers.append(CountingWorker(during))
+        return workers[-1]
+
+    work, crashes = dispatcher(2)
+    work.start(make)
+    work.submit(1)
+    assert is_other_in.wait(10)
+    work.submit(0)
+    work.submit(2)
+    for _ in range(100):
+        if refused:
+            break
+        threading.Event().wait(0.05)
+    go_on.set()
+    work.drain()
+    work.stop()
+    assert refused == [2]
+    # Batch 0 was done by who then gave it back: what is done of it, the ledger knows.
+    assert {0, 1, 2} == {batch for worker in workers for batch in worker.done}
     assert not crashes
 
 

@@ -10,6 +10,7 @@ from farcopy.ftp.host import DISTRUSTED_FOR, HostProfile
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LATER = NOW + DISTRUSTED_FOR
 DISTRUSTS: dict[str, Callable[[HostProfile], None]] = {
+    "refuses_restart": lambda host: host.note_restart_refused(),
     "answers_in_order": lambda host: host.note_order(is_in_order=False),
     "refuses_epsv": HostProfile.note_epsv_refused,
     "refuses_to_replace": HostProfile.note_replacing_refused,

@@ -304,7 +304,7 @@ class EnvironmentInvalid(ConfigError):
     """detail: which variable, and what is wrong with it; never its value."""
 
     code = "environment_invalid"
-    text = "An environment variable is not valid"
+    text = "An environment variable or option is not valid"
 
 
 class KeyMismatch(ConfigError):

@@ -150,13 +150,26 @@ class SourceReader(Protocol):
 
     def read(self, size_bytes: int, /) -> bytes: ...
 
+    def skip(self, size_bytes: int, /) -> int:
+        """Hash at most so many bytes that are not to be sent. Returns how many; 0 at the end."""
+        ...
+
     def check_unchanged(self) -> None:
         """Raises SourceChanged unless fstat equals the one at opening."""
+        ...
+
+    def also_sha256(self) -> None:
+        """Make that hash too: of servers that tell no other. Before the first byte is read."""
         ...
 
     @property
     def md5(self) -> str:
         """MD5 of everything read so far, 32 hex digits."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """64 hex digits, "" unless it was asked for."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -178,7 +191,7 @@ class Upload:
     may_publish is the fence, asked right before RNTO with the MD5 of what was sent:
     the ledger notes it, so that a crash leaves no doubt. withdraw takes that back;
     called before a temporary is removed for which may_publish said yes. on_bytes
-    is told of progress.
+    is told of progress. left_over: the temporary of an earlier try, which may be continued.
     """
 
     replica_id: int
@@ -189,6 +202,7 @@ class Upload:
     may_publish: Callable[[str], bool] = field(compare=False)
     withdraw: Callable[[], None] = field(compare=False)
     on_bytes: Callable[[int], None] = field(compare=False)
+    left_over: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from farcopy.core.errors import FarcopyError
+from farcopy.core.examination import Sign, Step
 from farcopy.core.model import (
     Check,
     ClaimedFile,
@@ -78,8 +80,11 @@ class Remote(Protocol):
         """Log in. Raises RunError, or SessionError."""
         ...
 
-    def prepare(self) -> None:
-        """Make sure our folders are there. Raises RemotePathMissing, RemoteReadOnly."""
+    def prepare(self) -> Sequence[str]:
+        """Make sure our folders are there. Returns the names in the temporary one.
+
+        Raises: RemotePathMissing, RemoteReadOnly.
+        """
         ...
 
     def store(self, uploads: Iterable[Upload]) -> Iterator[StoreResult]:
@@ -97,10 +102,6 @@ class Remote(Protocol):
     def was_renamed(self, temporary_name: str, final_path: str, size_bytes: int) -> bool:
         """Whether a renaming took place whose reply nobody heard: the temporary is gone and
         the final has the size."""
-        ...
-
-    def temporaries(self) -> Sequence[str]:
-        """Names in our temporary folder."""
         ...
 
     def restore_displaced(self, name: str, final_path: str) -> None:
@@ -145,6 +146,24 @@ class Remote(Protocol):
 
     def abort(self) -> None:
         """From any thread: make the operation in progress fail at once."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Examination(Protocol):
+    """A server under examination: one step at a time, in the order of `Step`."""
+
+    def perform(self, step: Step) -> Sequence[tuple[str, str]]:
+        """What was seen, for people. Raises: FarcopyError."""
+        ...
+
+    def sign_of(self, error: FarcopyError) -> Sign:
+        """What tells the cause of an error that `perform` raised."""
+        ...
+
+    def seen_despite(self, error: FarcopyError) -> Sequence[tuple[str, str]]:
+        """What can be told all the same, as the certificate that was not trusted."""
         ...
 
     def close(self) -> None: ...
@@ -282,6 +301,10 @@ class Ledger(FirstLooks, Renamings, Upheavals, Protocol):
         still in hand."""
         ...
 
+    def awaits(self, replica_id: int) -> int | None:
+        """Size in bytes of a file that is still to be sent, None of any other."""
+        ...
+
 
 class Proofs(Protocol):
     """Where checks of held files are written down, for one destination."""
@@ -329,14 +352,17 @@ class RunLog(Protocol):
 
 
 class Worker(Protocol):
-    """Carries out batches, one at a time, on one thread."""
+    """Carries out batches, one after another, on one thread."""
 
     def tidy(self) -> None:
         """Open a session only to settle and sweep what an earlier run left."""
         ...
 
-    def execute(self, batch_id: int) -> None:
-        """Raises TooManyConnections (put the batch back, one worker less)."""
+    def execute(self, batch_id: int, take_next: Callable[[], int | None]) -> None:
+        """Carry out this batch and those of take_next, in one go; None: no more of them now.
+
+        Raises TooManyConnections (put all of them back, one worker less).
+        """
         ...
 
     def abort(self) -> None: ...

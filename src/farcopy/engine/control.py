@@ -114,8 +114,12 @@ class SessionGate:
             return
         persist(remote.open)
         with self._changed:
-            self._wait_until(lambda: self._is_prepared)
-            self._count += 1
+            self._count += 1  # the tuning asks for more while these wait
+            try:
+                self._wait_until(lambda: self._is_prepared)
+            except BaseException:
+                self._count -= 1
+                raise
 
     def _open_first(
         self, remote: Remote, persist: Callable[[Callable[[], None]], None]

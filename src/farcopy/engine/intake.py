@@ -54,6 +54,7 @@ class Intake:
         self._due: list[SourceFile] = []
         self._due_bytes = 0
         self._batches = 0
+        self._handed_out = 0
         self._unchanged = 0
         self._skipped = 0
         self.may_send = True
@@ -91,7 +92,7 @@ class Intake:
             return
         self._due.append(file)
         self._due_bytes += file.size_bytes
-        limit = batch_limit(self._batches, self._connections)
+        limit = batch_limit(self._handed_out, self._connections)
         if is_full(len(self._due), self._due_bytes, limit):
             self._hand_out(self._due)
             self._due, self._due_bytes = [], 0
@@ -170,6 +171,7 @@ class Intake:
             return
         batch_id = self._ledger.admit(self._run_id, self._batches, files)
         self._batches += 1
+        self._handed_out += len(files)
         self._dispatcher.submit(batch_id)
 
 

@@ -4,18 +4,23 @@ Only names the ledger can explain are touched: another home's temporaries, or
 an admin's files, are left alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 
 from farcopy.core.ports import Ledger, Remote
+from farcopy.planning.continuing import is_worth_continuing
 from farcopy.planning.remote_path import parse_temporary, temporary_name
 
 
-def prepare(run_id: int, remote: Remote, ledger: Ledger) -> None:
-    """Raises: RemotePathMissing, RemoteReadOnly, SessionError."""
-    remote.prepare()
-    names = remote.temporaries()
+def prepare(
+    run_id: int, remote: Remote, ledger: Ledger, left_over: MutableMapping[int, str]
+) -> None:
+    """left_over: filled with temporaries that may be continued, by replica id.
+
+    Raises: RemotePathMissing, RemoteReadOnly, SessionError.
+    """
+    names = remote.prepare()
     _settle(run_id, remote, ledger, frozenset(names))
-    _sweep(remote, ledger, names)
+    _sweep(remote, ledger, names, left_over)
     # From here on temporaries are made; the end of the run says whether none is left.
     ledger.note_untidy(True)
 
@@ -31,8 +36,11 @@ def _settle(run_id: int, remote: Remote, ledger: Ledger, names: frozenset[str]) 
         ledger.settle_renaming(run_id, renaming, took_place=took_place)
 
 
-def _sweep(remote: Remote, ledger: Ledger, names: Sequence[str]) -> None:
-    for name in names:
+def _sweep(
+    remote: Remote, ledger: Ledger, names: Sequence[str], left_over: MutableMapping[int, str]
+) -> None:
+    # The latest claim of a file comes last: of several temporaries it is kept.
+    for name in sorted(names, key=lambda name: parse_temporary(name) or ()):
         parsed = parse_temporary(name)
         if parsed is None:
             continue
@@ -43,5 +51,11 @@ def _sweep(remote: Remote, ledger: Ledger, names: Sequence[str]) -> None:
         if is_displaced:
             # An old final moved aside for a new one that may never have come.
             remote.restore_displaced(name, final_path)
-        else:
+            continue
+        size_bytes = ledger.awaits(replica_id)
+        if size_bytes is None or not is_worth_continuing(size_bytes):
             remote.discard_temporary(name)
+            continue
+        if before := left_over.get(replica_id):
+            remote.discard_temporary(before)
+        left_over[replica_id] = name

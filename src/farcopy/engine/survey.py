@@ -1,11 +1,13 @@
 """Look at a source beside the ledger: the plans, directory by directory.
 
 Shared by a run, by a dry run and by monitoring: what is shown is what would
-be done. Reads only; nothing is admitted here.
+be done. Also counts a source for who sets farcopy up. Reads only; nothing is
+admitted here.
 """
 
 from collections.abc import Iterator, Mapping
 
+from farcopy.core.examination import SourceCount
 from farcopy.core.model import (
     Action,
     ActionKind,
@@ -15,7 +17,7 @@ from farcopy.core.model import (
     Plan,
     Reason,
 )
-from farcopy.core.ports import Ledger, Source
+from farcopy.core.ports import Clock, Ledger, Source
 from farcopy.planning.plan import Occasion, plan
 
 DIRECTORIES_A_QUERY = 400
@@ -67,3 +69,18 @@ def backlog_of(actions: Iterator[Action]) -> tuple[Backlog, bool]:
         size_bytes += action.file.size_bytes
         oldest = action.file.mtime_ns if oldest is None else min(oldest, action.file.mtime_ns)
     return Backlog(files, size_bytes, oldest), has_new
+
+
+def count_of(source: Source, clock: Clock, within_s: float) -> SourceCount:
+    """Files and bytes of a source, as far as it can be counted in that time.
+
+    Raises: SourceMissing.
+    """
+    files = size_bytes = 0
+    end_s = clock.monotonic_s() + within_s
+    for listing in source.scan():
+        files += len(listing.files)
+        size_bytes += sum(file.size_bytes for file in listing.files)
+        if clock.monotonic_s() > end_s:
+            return SourceCount(files, size_bytes, is_whole=False)
+    return SourceCount(files, size_bytes, is_whole=True)

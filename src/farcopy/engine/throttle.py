@@ -115,12 +115,22 @@ class ThrottledReader:
             self._throttle.wait(len(block))
         return block
 
+    def skip(self, size_bytes: int, /) -> int:
+        return self._reader.skip(size_bytes)
+
     def check_unchanged(self) -> None:
         self._reader.check_unchanged()
+
+    def also_sha256(self) -> None:
+        self._reader.also_sha256()
 
     @property
     def md5(self) -> str:
         return self._reader.md5
+
+    @property
+    def sha256(self) -> str:
+        return self._reader.sha256
 
     def __enter__(self) -> Self:
         self._reader.__enter__()

@@ -1,4 +1,4 @@
-"""A worker: takes a batch, sends its files over one session, records what became of them.
+"""A worker: takes batches, sends their files over one session, records what became of them.
 
 Retries, lost sessions and stops are decided here (planning/retry says how);
 the remote only sends and tells.
@@ -7,8 +7,8 @@ the remote only sends and tells.
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from farcopy.core.errors import (
@@ -31,6 +31,7 @@ from farcopy.core.ports import Clock, Ledger, Remote, RunLog, Source
 from farcopy.core.states import FileState
 from farcopy.engine.control import Pace, RunControl, SessionGate
 from farcopy.engine.throttle import Throttle, ThrottledReader
+from farcopy.planning.continuing import is_worth_continuing
 from farcopy.planning.remote_path import remote_path, temporary_name
 from farcopy.planning.retry import ATTEMPTS, RETRY_SOON, decide_retry
 
@@ -62,7 +63,8 @@ class TransferWorker:
 
     make_remote: a new, closed session. retry_scale: factor on all waits. pace: told what
     passes. throttle: of all workers together. on_failure: told of each failed file's
-    replica id and error code.
+    replica id and error code. left_over: temporaries that may be continued, by replica id,
+    shared by all workers.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class TransferWorker:
         throttle: Throttle | None = None,
         retry_scale: float = 1.0,
         on_failure: Callable[[int, str], None] = lambda _id, _code: None,
+        left_over: MutableMapping[int, str] | None = None,
     ) -> None:
         self._run_id = run_id
         self._ledger = ledger
@@ -94,20 +97,26 @@ class TransferWorker:
         self._throttle = throttle or Throttle(clock.monotonic_s)
         self._retry_scale = retry_scale
         self._on_failure = on_failure
+        self._left_over = {} if left_over is None else left_over
         self._is_open = False
         self._outcomes: list[Outcome] = []
         self._recorded_at_s = clock.monotonic_s()
         self._todo: deque[Job] = deque()
         self._in_hand: deque[Job] = deque()
+        self._take_next: Callable[[], int | None] = lambda: None
+        # Of one taken before these all files have their outcome: at most one is in hand
+        # when the next is taken.
+        self._open_batches: deque[int] = deque(maxlen=2)
         self._idle_losses = 0
         self._lost_files = 0
 
-    def execute(self, batch_id: int) -> None:
+    def execute(self, batch_id: int, take_next: Callable[[], int | None]) -> None:
         if self._control.should_end():
             return
-        claimed = self._ledger.claim(batch_id)
-        self._todo = deque(Job(file, self._upload(file)) for file in claimed)
+        self._take_next = take_next
+        self._todo.clear()
         self._in_hand.clear()
+        self._claim(batch_id)
         try:
             self._send_all()
         except TooManyConnections as error:
@@ -122,7 +131,20 @@ class TransferWorker:
             self._discard_interrupted()
         finally:
             self._record()
-            self._ledger.put_back(batch_id)
+            while self._open_batches:
+                self._ledger.put_back(self._open_batches.popleft())
+
+    def _claim(self, batch_id: int) -> None:
+        self._open_batches.append(batch_id)
+        claimed = self._ledger.claim(batch_id)
+        self._todo.extend(Job(file, self._upload(file)) for file in claimed)
+
+    def _has_more(self) -> bool:
+        """Whether there is a file to send; if need be of the next batch, so that the last
+        one of this need not wait for its name."""
+        if not self._todo and (batch_id := self._take_next()) is not None:
+            self._claim(batch_id)
+        return bool(self._todo)
 
     def tidy(self) -> None:
         if self._control.should_end():
@@ -138,6 +160,8 @@ class TransferWorker:
         self._remote.abort()
 
     def close(self) -> None:
+        if self._left_over:
+            self._control.note_untidy()
         self._remote.close()
         self._forget_session()
 
@@ -158,7 +182,7 @@ class TransferWorker:
 
     def _feed(self) -> Iterator[Upload]:
         """The uploads of one pass. A job to be tried again stands at the end, with its wait."""
-        while self._todo and not self._control.should_end():
+        while not self._control.should_end() and self._has_more():
             job = self._todo[0]
             if job.wait_s and self._in_hand:
                 return  # the remote publishes what it holds back, and we wait after that
@@ -176,6 +200,8 @@ class TransferWorker:
             ):
                 self._record()
             self._in_hand.append(job)
+            if name := self._left_over.pop(job.claimed.replica_id, None):
+                job.upload = replace(job.upload, left_over=name)
             yield job.upload
 
     def _upload(self, claimed: ClaimedFile) -> Upload:
@@ -292,6 +318,8 @@ class TransferWorker:
         before may still be on its way, and would empty what was sent since."""
         claimed = self._ledger.reclaim(job.claimed)
         if claimed is not None:  # else the fence stops it
+            if is_worth_continuing(job.upload.size_bytes):
+                self._left_over[claimed.replica_id] = job.upload.temporary_name
             job.claimed = claimed
             job.upload = self._upload(claimed)
 

@@ -1,26 +1,34 @@
-"""Asks the server for the MD5 of a file: HASH, MD5 or XMD5, where FEAT offers one.
+"""Asks the server for the hash of a file, where FEAT offers an MD5 or else a SHA-256.
 
 No RFC holds them: HASH is draft-bryan-ftpext-hash, MD5 is draft-twine-ftpmd5, XMD5
-is what servers have. One refusal or odd answer, and it is not asked again:
-reading back always works. Called by publish and remote.
+and XSHA256 are what servers have. One refusal or odd answer, and it is not asked
+again: reading back always works. Called by publish, continuing and remote.
 """
 
 import re
 from pathlib import PurePosixPath
+from typing import Literal
 
 from farcopy.core.errors import FarcopyError
+from farcopy.core.model import SourceReader
 from farcopy.ftp.host import HostProfile
 from farcopy.ftp.replies import Reply
 from farcopy.ftp.session import Session
 
 BYTES_A_SECOND = 5_000_000
 """What the slowest server reads of its own disk: how long a hash may take grows with the file."""
+Algorithm = Literal["md5", "sha256"]
+
 _ANSWERS = {
-    # In order of trust. The name stands in some answers, and may itself look like a hash: it
-    # is never searched.
+    # In order of trust; MD5 first, which is made in any case. The name stands in some
+    # answers, and may itself look like a hash: it is never searched.
     "HASH MD5": re.compile(r"213 MD5 0-\d+ ([0-9A-Fa-f]{32}) .*", re.ASCII | re.IGNORECASE),
     "MD5": re.compile(r"251 (?:.* )?([0-9A-Fa-f]{32})", re.ASCII),
     "XMD5": re.compile(r"25[0-2] \"?([0-9A-Fa-f]{32})\"?", re.ASCII),
+    "HASH SHA-256": re.compile(
+        r"213 SHA-256 0-\d+ ([0-9A-Fa-f]{64}) .*", re.ASCII | re.IGNORECASE
+    ),
+    "XSHA256": re.compile(r"25[0-2] \"?([0-9A-Fa-f]{64})\"?", re.ASCII),
 }
 
 
@@ -35,19 +43,34 @@ class ServerHash:
         self._may_ask = may_ask
         self._chosen_for: Session | None = None
 
+    def algorithm(self, session: Session) -> Algorithm | None:
+        """What the server would tell; None: not offered, or not worth asking."""
+        command = self._command(session)
+        if command is None:
+            return None
+        return "sha256" if "SHA" in command else "md5"
+
+    def of_read(self, session: Session, reader: SourceReader) -> str:
+        """Of what was read so far, the hash the server's is to be compared with."""
+        return reader.sha256 if self.algorithm(session) == "sha256" else reader.md5
+
     def md5(self, session: Session, path: PurePosixPath, size_bytes: int) -> str | None:
-        """32 lower-case digits; None: not offered, or refused, now or before.
+        """As `ask`, from a server that tells MD5s."""
+        return self.ask(session, path, size_bytes) if self.algorithm(session) == "md5" else None
+
+    def ask(self, session: Session, path: PurePosixPath, size_bytes: int) -> str | None:
+        """Lower-case digits; None: not offered, or refused, now or before.
 
         size_bytes: the server has to read so much and gets time for it.
         Raises: SessionError, Interrupted.
         """
-        command = next((name for name in _ANSWERS if name in session.features.hashes), None)
-        if command is None or not self._may_ask or self._host.refuses_hashes:
+        command = self._command(session)
+        if command is None:
             return None
-        if command == "XMD5" and (" " in str(path) or not size_bytes):
+        if command.startswith("X") and (" " in str(path) or not size_bytes):
             return None  # a blank begins the range of bytes; ProFTPD has no hash of no bytes
         try:
-            answer = self._ask(session, command, path, size_bytes)
+            answer = self._exchange(session, command, path, size_bytes)
         except FarcopyError:
             self._may_ask = False  # too slow to answer: the next session does without
             raise
@@ -58,12 +81,17 @@ class ServerHash:
             self._host.has_told_hashes = True
         return answer
 
-    def _ask(
+    def _command(self, session: Session) -> str | None:
+        if not self._may_ask or self._host.refuses_hashes:
+            return None
+        return next((name for name in _ANSWERS if name in session.features.hashes), None)
+
+    def _exchange(
         self, session: Session, command: str, path: PurePosixPath, size_bytes: int
     ) -> str | None:
         verb = command.partition(" ")[0]
         if verb == "HASH" and self._chosen_for is not session:
-            if not session.ask("OPTS HASH MD5").is_positive:
+            if not session.ask(f"OPTS {command}").is_positive:
                 return None
             self._chosen_for = session
         wait_s = session.settings.deadlines.final_reply_s + size_bytes / BYTES_A_SECOND

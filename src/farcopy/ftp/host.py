@@ -19,8 +19,10 @@ DISTRUSTED_FOR = timedelta(days=7)
 class HostProfile:
     """answers_in_order: several commands may be sent at once; None: not asked yet.
 
-    refuses_epsv: PASV works, and EPSV did not. refuses_to_replace: to rename over an
-    existing file. refuses_hashes: it offers MD5s and would not tell one.
+    refuses_epsv: PASV works, and EPSV did not; tries_pasv: EPSV did not, and PASV has yet to
+    show. refuses_to_replace: to rename over an
+    existing file. refuses_hashes: it offers MD5s and would not tell one. refuses_restart: to
+    go on with a file it has a part of.
     connection_limit: sessions it had let in when it refused one more; None: it never did.
     most_connections: sessions it let in at once, in the last run that had a use for them.
     features: what it said after the first login; None: not asked yet in this run.
@@ -28,8 +30,10 @@ class HostProfile:
 
     answers_in_order: bool | None = None
     refuses_epsv: bool = False
+    tries_pasv: bool = False
     refuses_to_replace: bool = False
     refuses_hashes: bool = False
+    refuses_restart: bool = False
     connection_limit: int | None = None
     most_connections: int = 0
     has_told_hashes: bool = False
@@ -50,6 +54,7 @@ class HostProfile:
             refuses_epsv="refuses_epsv_at" in fresh,
             refuses_to_replace="refuses_to_replace_at" in fresh,
             refuses_hashes="refuses_hashes_at" in fresh,
+            refuses_restart="refuses_restart_at" in fresh,
         )
 
     def to_store(self, before: Mapping[str, object], now: datetime) -> dict[str, object]:
@@ -97,6 +102,10 @@ class HostProfile:
         if not self.has_told_hashes:
             self.refuses_hashes = True
             self._learnt.add("refuses_hashes")
+
+    def note_restart_refused(self) -> None:
+        self.refuses_restart = True
+        self._learnt.add("refuses_restart")
 
     def note_connections(self, most: int, refused_beyond: int | None) -> None:
         """most: sessions open at once in this run; refused_beyond: then one more was refused."""

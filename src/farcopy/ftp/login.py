@@ -1,25 +1,25 @@
 """From settings to a logged-in session: connect, greeting, TLS, login, binary mode.
 
 One attempt at the password, never two: hosts ban who tries again. Called by
-remote and probe.
+remote and probe; the doctor takes the steps one by one.
 """
 
 import ssl
-from collections.abc import Sequence
 
-from farcopy.core.errors import LocalName, LoginRefused, OutOfStep, ReplyTimeout, TlsFailed
+from farcopy.core.errors import LocalName, LoginRefused, TlsFailed
 from farcopy.ftp import tls
-from farcopy.ftp.features import parse_features
+from farcopy.ftp.features import Features, parse_features
 from farcopy.ftp.host import HostProfile
 from farcopy.ftp.replies import FOREIGN, GREETING, Reply
 from farcopy.ftp.session import Session
 from farcopy.ftp.settings import Budget, SessionSettings
 from farcopy.ftp.sockets import Guard, connect_first, keep_alive, resolve
+from farcopy.ftp.together import ask_together
 from farcopy.ftp.wire import Wire
 
 
-class _OtherCurvesNeeded(Exception):
-    """A signal within this module."""
+class OtherCurvesNeeded(Exception):
+    """A signal to whoever called `secure`: connect anew, with all curves."""
 
 
 def log_in(
@@ -33,11 +33,13 @@ def log_in(
     guard: lets another thread abort all of it, the session included. host: what other
     sessions learnt is not asked again, and what this one learns stands there.
     """
-    budget, host = budget or Budget(), host or HostProfile()
+    budget = budget or Budget()
+    # Who only looks in once takes no chances with a host nobody knows.
+    host = host or HostProfile(answers_in_order=False)
     try:
         try:
             return _log_in(settings, guard, budget, host, is_p256_only=True)
-        except _OtherCurvesNeeded:
+        except OtherCurvesNeeded:
             guard.close_all()
             return _log_in(settings, guard, budget, host, is_p256_only=False)
     except BaseException:
@@ -53,19 +55,38 @@ def _log_in(
     *,
     is_p256_only: bool,
 ) -> Session:
-    guard.check()
-    waits = settings.deadlines
     context = tls.make_context(settings, is_p256_only=is_p256_only)
-    addresses = resolve(settings.host, settings.port, budget.cut(waits.connect_s), guard)
+    addresses = find(settings, budget, guard)
+    session = greet(settings, context, addresses, budget, guard, host)
+    if settings.tls != "off":
+        secure(session, may_retry=is_p256_only)
+    authenticate(session)
+    settle_in(session)
+    return session
+
+
+def find(settings: SessionSettings, budget: Budget, guard: Guard) -> list[str]:
+    """The addresses of the host. Raises: DnsFailed, HostRefused, Interrupted."""
+    guard.check()
+    wait_s = budget.cut(settings.deadlines.connect_s)
+    return resolve(settings.host, settings.port, wait_s, guard)
+
+
+def greet(
+    settings: SessionSettings,
+    context: ssl.SSLContext,
+    addresses: list[str],
+    budget: Budget,
+    guard: Guard,
+    host: HostProfile,
+) -> Session:
+    """Connected, and the server has said that it is one. Raises: RunError, SessionError."""
+    waits = settings.deadlines
     sock = connect_first(addresses, settings.port, waits.connect_s, budget, guard)
     keep_alive(sock)
     wire = Wire(sock, context, waits.reply_s, budget)
-    session = Session(settings, wire, context, guard, budget)
+    session = Session(settings, wire, context, guard, budget, host)
     _await_greeting(session)
-    if settings.tls != "off":
-        _secure(session, may_retry=is_p256_only)
-    _authenticate(session)
-    _settle_in(session, host)
     return session
 
 
@@ -77,7 +98,11 @@ def _await_greeting(session: Session) -> None:
         raise session.refusal(reply, GREETING)
 
 
-def _secure(session: Session, *, may_retry: bool) -> None:
+def secure(session: Session, *, may_retry: bool) -> None:
+    """TLS, where the settings and the server have it. Raises: TlsFailed, SessionError.
+
+    may_retry: raise OtherCurvesNeeded where other curves may be what is missing.
+    """
     reply = session.exchange("AUTH", "AUTH TLS")
     if reply.code == 421:
         raise session.refusal(reply, "AUTH")
@@ -94,13 +119,14 @@ def _secure(session: Session, *, may_retry: bool) -> None:
         )
     except FOREIGN as error:
         if may_retry and isinstance(error, ssl.SSLError) and tls.wants_other_curve(error):
-            raise _OtherCurvesNeeded from error
+            raise OtherCurvesNeeded from error
         raise session.failure(error, "AUTH") from error
     wire.sock = secured
     tls.check_fingerprint(secured, session.settings.fingerprint)
 
 
-def _authenticate(session: Session) -> None:
+def authenticate(session: Session) -> None:
+    """Name and password, once. Raises: LoginRefused, TooManyConnections, SessionError."""
     command = "USER"
     try:
         reply = session.exchange(command, f"USER {session.settings.user}")
@@ -115,37 +141,25 @@ def _authenticate(session: Session) -> None:
         raise session.refusal(reply, command)
 
 
-def _settle_in(session: Session, host: HostProfile) -> None:
+def settle_in(session: Session) -> None:
+    """Private data connections, features, binary mode. Raises: TlsFailed, SessionError."""
+    host = session.host
+    session.is_epsv_refused = (host.refuses_epsv or host.tries_pasv) and session.has_pasv
     # RFC 4217 §9: PBSZ 0, then PROT P. Data in clear text is no option.
-    lines = ["PBSZ 0", "PROT P"] if session.is_tls else []
-    if host.features is not None and host.answers_in_order:
-        session.features = host.features
-        lines += ["OPTS UTF8 ON"] if session.features.utf8 else []
-        _ask_at_once(session, host, [*lines, "TYPE I"])
-        return
-    for line in lines:
-        _judge(session, line, session.ask(line))
-    reply = session.ask("FEAT")
-    if reply.is_positive:
-        session.features = parse_features(reply.text)
-    host.features = session.features
-    if session.features.utf8:
-        session.ask("OPTS UTF8 ON")
-    _judge(session, "TYPE I", session.ask("TYPE I"))
-
-
-def _ask_at_once(session: Session, host: HostProfile, lines: Sequence[str]) -> None:
-    """One round trip for all, of a host that is known to answer in order."""
-    try:
-        session.send(lines)
-        for line, reply in [(line, session.exchange(line[:4])) for line in lines]:
-            _judge(session, line, reply)
-    except OutOfStep:
-        host.note_lost_step()
-        raise
-    except ReplyTimeout:
-        host.note_silence()
-        raise
+    # FEAT may forget UTF8, and OPTS be refused: paths are sent in UTF-8 anyway.
+    needed = [*(("PBSZ 0", "PROT P") if session.is_tls else ()), "OPTS UTF8 ON", "TYPE I"]
+    asked = ["FEAT", "PWD"] if host.features is None else []
+    if session.settings.is_passive and host.answers_in_order is not False:
+        asked.append(session.passive_command)  # for the first transfer: a round trip less
+    replies = dict(zip(lines := [*needed, *asked], ask_together(session, lines), strict=True))
+    for line in needed:
+        _judge(session, line, replies[line])
+    if host.features is None:
+        reply = replies["FEAT"]
+        host.features = parse_features(reply.text) if reply.is_positive else Features()
+        session.note_login_directory(replies["PWD"])
+    session.features = host.features
+    session.keep_port(replies.get(session.passive_command))
 
 
 def _judge(session: Session, line: str, reply: Reply) -> None:

@@ -6,6 +6,7 @@ transfer for the EPSV that came with it. Asked with a listing of our own folder,
 which costs nobody a file. Called by remote, once a host.
 """
 
+
 import time
 from pathlib import PurePosixPath
 
@@ -17,42 +18,57 @@ from farcopy.ftp.session import Session
 from farcopy.ftp.sockets import connect, wait_for_reading
 
 HEAD_START_S = 0.1
-"""An event loop answers within a round trip; one that serves in turn waits for the data."""
+"""An event loop answers within this and a round trip; who serves in turn waits for the data."""
 MAX_LINES = 100_000
 _NO_DATA = frozenset({421, 425, 426, 522})
 
 
-def answers_in_order(session: Session, folder: PurePosixPath) -> bool:
-    """Send LIST and NOOP at once: does NOOP's reply come after the transfer's end?
+def list_in_order(session: Session, home: str, wait_s: float) -> list[bytes] | None:
+    """Send LIST and CWD home at once: does CWD's reply come after the transfer's end?
 
-    False in doubt. Raises: SessionError, DataConnectionFailed.
+    If so, the lines of the listing of the working directory; None also in doubt.
+    wait_s: for a reply to CWD that comes too early. Raises: SessionError, DataConnectionFailed.
     """
+    port = session.take_port() or _ask_for_port(session)
+    if port is None:
+        session.ask(f"CWD {home}")
+        return None
+    session.send(["LIST", f"CWD {home}"])
+    # The data connection comes late on purpose: until then no transfer can end.
+    wait_for_reading(session.wire.connection, wait_s, session.guard)
+    lines, codes = _listing(session, port)
+    return lines if codes in ((150, 226, 250), (125, 226, 250)) else None
+
+
+def answers_in_order(session: Session, folder: PurePosixPath) -> bool:
+    """As `list_in_order`, for who only wants to know. False in doubt."""
     home = session.login_directory
-    if not session.ask(f"CWD {folder}").is_positive:
-        return False
     began_s = time.monotonic()
-    reply = session.ask("PASV" if session.is_epsv_refused else "EPSV")
+    session.command(f"CWD {folder}")
     round_trip_s = time.monotonic() - began_s
-    is_in_order = False
-    if reply.code in (227, 229):
-        session.send(["LIST", "NOOP"])
-        # The data connection comes late on purpose: until then no transfer can end.
-        wait_for_reading(session.wire.connection, HEAD_START_S + 2 * round_trip_s, session.guard)
-        is_in_order = _codes(session, passive_port(reply)) in ((150, 226, 200), (125, 226, 200))
-    session.ask(f"CWD {home}")
-    return is_in_order
+    return list_in_order(session, home, HEAD_START_S + round_trip_s) is not None
 
 
-def _codes(session: Session, port: int) -> tuple[int, ...]:
+def _ask_for_port(session: Session) -> int | None:
+    reply = session.ask(session.passive_command)
+    if reply.is_refusal and session.has_pasv and not session.is_epsv_refused:
+        session.is_epsv_refused = True
+        reply = session.ask(session.passive_command)
+    return passive_port(reply) if reply.code in (227, 229) else None
+
+
+def _listing(session: Session, port: int) -> tuple[list[bytes], tuple[int, ...]]:
     peer = session.wire.connection.getpeername()[0]
     deadlines = session.settings.deadlines
     try:
         sock = connect(peer, port, session.budget.cut(deadlines.connect_s), session.guard)
+    except OSError as error:
+        raise transfer.port_lost(session) from error
+    try:
         with DataConnection(
             transfer.secure(session, sock), session.guard, deadlines.stall_s, session.budget
         ) as data:
-            for _ in data.lines(MAX_LINES):
-                pass
+            lines = list(data.lines(MAX_LINES))
     except FOREIGN as error:
         session.is_usable = False
         raise DataConnectionFailed(type(error).__name__) from error
@@ -67,5 +83,5 @@ def _codes(session: Session, port: int) -> tuple[int, ...]:
             raise session.refusal(reply, DATA)
         codes.append(reply.code)
         if len(codes) == 2 and codes[0] >= 400:
-            break  # the listing was refused, and NOOP answered
-    return tuple(codes)
+            break  # the listing was refused, and CWD answered
+    return lines, tuple(codes)

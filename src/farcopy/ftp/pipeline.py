@@ -14,14 +14,12 @@ what was refused is done again by publish, one command at a time.
 
 import contextlib
 import socket
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import PurePosixPath
 
 from farcopy.core.errors import (
-    ConnectionLost,
     DataConnectionFailed,
     FarcopyError,
     FileError,
@@ -31,7 +29,7 @@ from farcopy.core.errors import (
 )
 from farcopy.core.model import SourceReader
 from farcopy.ftp import transfer
-from farcopy.ftp.data import DataConnection, passive_port
+from farcopy.ftp.data import DataConnection
 from farcopy.ftp.folders import KnownFolders, missing_levels
 from farcopy.ftp.publish import InHand, Phase, blocks_of
 from farcopy.ftp.replies import DATA, FOREIGN, Reply
@@ -41,8 +39,6 @@ from farcopy.ftp.wire import encode_command
 
 SEGMENT_BYTES = 1200
 """One TCP segment on any path, one TLS record; more new folders than fit are made ahead."""
-PORT_KEPT_S = 10.0
-"""Servers close a passive port nobody comes to (pyftpdlib: after 30 s)."""
 
 
 class StorRefused(Exception):  # no error of the run's: a signal to publish
@@ -55,8 +51,6 @@ class Pipeline:
     def __init__(self, session: Session, known: KnownFolders) -> None:
         self._session = session
         self._known = known
-        self._port = 0
-        self._port_at_s = 0.0
 
     def send(self, hand: InHand, reader: SourceReader, behind: InHand | None) -> None:
         """Get all bytes to the temporary name, proven by SIZE, and give `behind` its final name.
@@ -77,7 +71,7 @@ class Pipeline:
             session.guard.close(sock)
             raise
         finally:
-            self._keep_port(flight.port_reply)
+            self._session.keep_port(flight.port_reply)
         reader.check_unchanged()
 
     def rename(self, hand: InHand) -> None:
@@ -90,17 +84,17 @@ class Pipeline:
 
     def _begin_connect(self) -> tuple[socket.socket, bool]:
         session = self._session
-        port, self._port = self._port, 0
-        if not port or time.monotonic() - self._port_at_s > PORT_KEPT_S:
+        port = session.take_port()
+        if port is None:
             try:
                 return transfer.connect_passive(session), True
             except DataConnectionFailed as error:
-                raise _data_lost(session) from error
+                raise transfer.port_lost(session) from error
         peer = session.wire.connection.getpeername()[0]
         try:
             return begin_connect(peer, port, session.guard), False
         except OSError as error:
-            raise _data_lost(session) from error
+            raise transfer.port_lost(session) from error
 
     def _finish_connect(self, sock: socket.socket) -> None:
         session = self._session
@@ -109,11 +103,7 @@ class Pipeline:
             finish_connect(sock, wait_s, session.guard)
         except OSError as error:
             # The reply to STOR would come when the server has given up waiting.
-            raise _data_lost(session) from error
-
-    def _keep_port(self, reply: Reply | None) -> None:
-        if reply is not None and reply.code in (227, 229):
-            self._port, self._port_at_s = passive_port(reply), time.monotonic()
+            raise transfer.port_lost(session) from error
 
     def _transfer(self, flight: "_Flight", sock: socket.socket, reader: SourceReader) -> None:
         session, hand = self._session, flight.hand
@@ -188,8 +178,10 @@ class _Flight:
             lines += [f"RNFR {self._behind.temporary}", f"RNTO {self._behind.final}"]
             self._head.append(partial(self._read_renaming, self._behind))
         if self.hand is not None:
-            passive = "PASV" if self._session.is_epsv_refused else "EPSV"
-            lines += [f"STOR {self.hand.temporary}", f"SIZE {self.hand.temporary}", passive]
+            lines += [
+                f"STOR {self.hand.temporary}", f"SIZE {self.hand.temporary}",
+                self._session.passive_command,
+            ]
             self._head.append(partial(self._read_begin, self.hand))
             self.hand.phase = Phase.BEGINNING
         if self._behind is not None:
@@ -220,7 +212,7 @@ class _Flight:
             self._head.popleft()()
 
     def _read_made(self, folder: PurePosixPath) -> None:
-        reply = self._read("MKD")
+        reply = self._session.read("MKD")
         if reply.is_wait or reply.is_more:
             raise self._session.out_of_step(reply)
         # "Exists" is 550, 521 or worse, and so is every other refusal. Taken for
@@ -228,9 +220,9 @@ class _Flight:
         self._known.add(folder)
 
     def _read_begin(self, hand: InHand) -> None:
-        reply = self._read("STOR")
+        reply = self._session.read("STOR")
         if reply.code == 200:  # some servers send it ahead of the 150
-            reply = self._read("STOR")
+            reply = self._session.read("STOR")
         if not reply.is_wait and reply.code < 400:
             raise self._session.out_of_step(reply)
         if not reply.is_wait:
@@ -239,7 +231,7 @@ class _Flight:
             raise StorRefused(f"{reply.code}")
 
     def _read_renaming(self, behind: InHand) -> None:
-        from_reply, to_reply = self._read("RNFR"), self._read("RNTO")
+        from_reply, to_reply = self._session.read("RNFR"), self._session.read("RNTO")
         is_ready = from_reply.is_more
         is_done = to_reply.code // 10 in (20, 25)
         if from_reply.code < 300 or (is_done and not is_ready) or (
@@ -316,22 +308,8 @@ class _Flight:
         return refused
 
     def _read_size_and_port(self) -> int | None:
-        size_reply = self._read("SIZE")
-        self.port_reply = self._read("EPSV")
+        size_reply = self._session.read("SIZE")
+        self.port_reply = self._session.read("EPSV")
         if not (self.port_reply.code in (227, 229) or self.port_reply.code >= 400):
             raise self._session.out_of_step(self.port_reply)
         return self._session.size_in(size_reply)
-
-    def _read(self, verb: str) -> Reply:
-        reply = self._session.exchange(verb)
-        if reply.code == 421:
-            raise self._session.refusal(reply, verb)
-        return reply
-
-
-def _data_lost(session: Session) -> FarcopyError:
-    """Commands are on their way whose replies wait for the data: this session is over."""
-    session.is_usable = False
-    if not session.has_had_data:
-        return DataConnectionFailed("the passive port does not answer")
-    return ConnectionLost("the data connection failed")

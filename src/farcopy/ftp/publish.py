@@ -50,7 +50,7 @@ class InHand:
 
     is_displaced: the old final may lie aside under `displaced`. is_intended: the
     ledger has noted that it may get its final name. is_published: it has it.
-    is_verified: the server's own hash of the temporary is that of what was sent.
+    proof: what the server's own hash has to be. is_verified: it was.
     """
 
     upload: Upload
@@ -58,6 +58,7 @@ class InHand:
     final: PurePosixPath
     phase: Phase = Phase.BEFORE
     md5: str = ""
+    proof: str = ""
     is_displaced: bool = False
     is_verified: bool = False
     is_intended: bool = False
@@ -85,18 +86,19 @@ class Publisher:
         self._hash = server_hash
         self._host = host
 
-    def send(self, hand: InHand, reader: SourceReader) -> None:
+    def send(self, hand: InHand, reader: SourceReader, offset: int = 0) -> None:
         """Get all bytes to the temporary name, and have the server say how many it has.
 
-        Raises: FileError, SessionError, RunError.
+        offset: so many are there, and the reader is beyond them; then the server's hash of
+        the whole is needed. Raises: FileError, SessionError, RunError.
         """
         upload, session = hand.upload, self._session
         ensure_folder(session, self._known, hand.final.parent)
         hand.phase = Phase.BEGINNING
-        with self._begin(hand) as data:
+        with self._begin(hand, offset) as data:
             hand.phase = Phase.SENDING
             try:
-                for block in blocks_of(upload, reader):
+                for block in blocks_of(upload, reader, offset):
                     data.send(block)
                     upload.on_bytes(len(block))
             except FOREIGN as error:
@@ -108,7 +110,7 @@ class Publisher:
             except BaseException:
                 session.is_usable = False  # a caller's error: nobody read the last reply
                 raise
-            hand.md5 = reader.md5
+            hand.md5, hand.proof = reader.md5, self._hash.of_read(session, reader)
             hand.phase = Phase.SENT
             try:
                 transfer.finish(session, data)
@@ -121,18 +123,23 @@ class Publisher:
             raise SizeMismatch(f"{arrived} of {upload.size_bytes} bytes")
         reader.check_unchanged()
         self.compare_hash(hand)
+        if offset and not hand.is_verified:
+            hand.phase = Phase.SENDING
+            raise UploadRefused("continued, and the server tells no hash of the whole")
 
     def compare_hash(self, hand: InHand) -> None:
-        """Prove the temporary, where the server can tell its MD5. Raises: HashMismatch."""
-        there = self._hash.md5(self._session, hand.temporary, hand.upload.size_bytes)
-        if there is not None and there != hand.md5:
+        """Prove the temporary, where the server can tell its hash. Raises: HashMismatch."""
+        there = self._hash.ask(self._session, hand.temporary, hand.upload.size_bytes)
+        if there is not None and there != hand.proof:
             hand.phase = Phase.SENDING  # all bytes are there, but not the right ones
             raise HashMismatch
         hand.is_verified = there is not None
 
-    def _begin(self, hand: InHand) -> DataConnection:
+    def _begin(self, hand: InHand, offset: int) -> DataConnection:
         session, folder = self._session, hand.temporary.parent
         line = f"STOR {hand.temporary}"
+        if offset:
+            return transfer.begin(session, line, offset=offset)
         try:
             return transfer.begin(session, line)
         except PathRefused:
@@ -200,7 +207,7 @@ class Publisher:
         session = self._session
         was_displaced, hand.is_displaced = hand.is_displaced, True
         try:
-            _rename(session, hand.final, hand.displaced)
+            rename(session, hand.final, hand.displaced)
         except FileError:
             hand.is_displaced = was_displaced
             if session.size(hand.displaced) is None:
@@ -208,7 +215,7 @@ class Publisher:
             # Left over from an attempt before; the final that stands is complete.
             remove(session, hand.displaced)
             hand.is_displaced = True
-            _rename(session, hand.final, hand.displaced)
+            rename(session, hand.final, hand.displaced)
         self._rename_to_final(hand)
 
 
@@ -216,7 +223,7 @@ def put_back(session: Session, hand: InHand) -> None:
     """Return the displaced old final to its place, unless there is one."""
     if hand.is_displaced:
         if session.size(hand.final) is None and session.size(hand.displaced) is not None:
-            _rename(session, hand.displaced, hand.final)
+            rename(session, hand.displaced, hand.final)
         hand.is_displaced = False
 
 
@@ -236,15 +243,17 @@ def remove(session: Session, path: PurePosixPath) -> None:
         raise session.refusal(reply, "DELE")
 
 
-def _rename(session: Session, old: PurePosixPath, new: PurePosixPath) -> None:
+def rename(session: Session, old: PurePosixPath, new: PurePosixPath) -> None:
     session.command(f"RNFR {old}")
     session.command(f"RNTO {new}")
 
 
-def blocks_of(upload: Upload, reader: SourceReader) -> Iterator[bytes]:
-    """The file, as long as it was said to be. Raises: SourceGrew, SourceShrank, SourceUnreadable.
+def blocks_of(upload: Upload, reader: SourceReader, offset: int = 0) -> Iterator[bytes]:
+    """The file from there on, as long as it was said to be.
+
+    Raises: SourceGrew, SourceShrank, SourceUnreadable.
     """
-    sent_bytes = 0
+    sent_bytes = offset
     while block := _read(reader):
         sent_bytes += len(block)
         if sent_bytes > upload.size_bytes:

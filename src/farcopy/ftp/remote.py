@@ -4,6 +4,7 @@ Knows where our names lie below ftp_path. How files get there is storing's matte
 Called by the engine.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
@@ -19,12 +20,13 @@ from farcopy.ftp.folders import KnownFolders, ensure_folder
 from farcopy.ftp.hashes import ServerHash
 from farcopy.ftp.host import HostProfile
 from farcopy.ftp.login import log_in
-from farcopy.ftp.order import answers_in_order
+from farcopy.ftp.order import HEAD_START_S, list_in_order
 from farcopy.ftp.publish import remove
 from farcopy.ftp.session import Session
 from farcopy.ftp.settings import SessionSettings
 from farcopy.ftp.sockets import Guard
 from farcopy.ftp.storing import Storing
+from farcopy.ftp.together import ask_together
 from farcopy.ftp.wire import encode_command
 from farcopy.planning.remote_path import parse_temporary
 
@@ -71,19 +73,35 @@ class FtpRemote:
         except BaseException:
             session.close()
             raise
-        session.is_epsv_refused = self._host.refuses_epsv and session.has_pasv
         self._session = session
 
-    def prepare(self) -> None:
+    def prepare(self) -> Sequence[str]:
         session = self._usable()
-        if not session.is_directory(self._folder):  # which is the answer of most runs
-            if not session.is_directory(self._base):
-                ensure_folder(session, self._known, self._base, path_error=RemotePathMissing)
-            self._known.add(self._base)
-            ensure_folder(session, self._known, self._folder, path_error=RemoteReadOnly)
+        home = session.login_directory
+        began_s = time.monotonic()
+        _, entered = ask_together(session, [f"MKD {self._folder}", f"CWD {self._folder}"])
+        round_trip_s = time.monotonic() - began_s
+        if not entered.is_positive:
+            self._make_folder(session)
+            entered = session.command(f"CWD {self._folder}")
         self._known.add(self._folder)
-        if self._settings.is_passive and self._host.answers_in_order is None:
-            self._host.note_order(is_in_order=answers_in_order(session, self._folder))
+        if not self._settings.is_passive or self._host.answers_in_order is False:
+            session.ask(f"CWD {home}")  # others may want to remove our folder
+            return self.temporaries()
+        is_known = self._host.answers_in_order is True
+        wait_s = 0.0 if is_known else HEAD_START_S + round_trip_s
+        lines = list_in_order(session, home, wait_s)
+        if not is_known:
+            self._host.note_order(is_in_order=lines is not None)
+        if lines is None:
+            return self.temporaries()
+        return _ours(line.rpartition(b" ")[2].decode("utf-8", "replace") for line in lines)
+
+    def _make_folder(self, session: Session) -> None:
+        if not session.is_directory(self._base):
+            ensure_folder(session, self._known, self._base, path_error=RemotePathMissing)
+        self._known.add(self._base)
+        ensure_folder(session, self._known, self._folder, path_error=RemoteReadOnly)
 
     def store(self, uploads: Iterable[Upload]) -> Iterator[StoreResult]:
         return self._storing.store(uploads)
@@ -98,11 +116,11 @@ class FtpRemote:
         return session.size(self._final(PurePosixPath(final_path))) == size_bytes
 
     def temporaries(self) -> Sequence[str]:
+        """What lies in our folder."""
         try:
-            names = listing.names(self._usable(), self._folder)
+            return _ours(listing.names(self._usable(), self._folder))
         except RemotePathMissing:
             return ()
-        return tuple(name for name in names if parse_temporary(name))
 
     def restore_displaced(self, name: str, final_path: str) -> None:
         session, displaced = self._usable(), self._path_of(name)
@@ -179,3 +197,7 @@ class FtpRemote:
             lost.uses_attempt = False
             raise lost
         return self._session
+
+
+def _ours(names: Iterable[str]) -> Sequence[str]:
+    return tuple(name for name in names if parse_temporary(name))

@@ -8,6 +8,7 @@ import contextlib
 import ftplib
 import socket
 import ssl
+import time
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -19,11 +20,16 @@ from farcopy.core.errors import (
     SessionError,
     SizeMismatch,
 )
+from farcopy.ftp.data import passive_port
 from farcopy.ftp.features import Features
+from farcopy.ftp.host import HostProfile
 from farcopy.ftp.replies import FOREIGN, Reply, translate
 from farcopy.ftp.settings import Budget, SessionSettings
 from farcopy.ftp.sockets import Guard
 from farcopy.ftp.wire import Wire
+
+PORT_KEPT_S = 10.0
+"""Servers close a passive port nobody comes to (pyftpdlib: after 30 s)."""
 
 
 class Session:
@@ -40,8 +46,10 @@ class Session:
         context: ssl.SSLContext,
         guard: Guard,
         budget: Budget,
+        host: HostProfile,
     ) -> None:
         self.settings = settings
+        self.host = host
         self.wire = wire
         self.context = context
         self.guard = guard
@@ -52,6 +60,8 @@ class Session:
         self.is_epsv_refused = False
         self.is_list_a_refused = False
         self._login_directory = ""
+        self._port: int | None = None
+        self._port_at_s = 0.0
 
     @property
     def is_tls(self) -> bool:
@@ -61,6 +71,10 @@ class Session:
     def has_pasv(self) -> bool:
         """Whether there is another way than EPSV: PASV knows IPv4 only."""
         return self.wire.af == socket.AF_INET
+
+    @property
+    def passive_command(self) -> str:
+        return "PASV" if self.is_epsv_refused else "EPSV"
 
     @property
     def server_name(self) -> str:
@@ -78,6 +92,10 @@ class Session:
             # Something came that nobody asked for: whose reply would the next one be?
             reply = self.exchange(verb)
             raise self.refusal(reply, verb) if reply.code == 421 else self.out_of_step(reply)
+        return self.read(verb, line, wait_s=wait_s)
+
+    def read(self, verb: str, line: str | None = None, *, wait_s: float | None = None) -> Reply:
+        """The next reply, to the line if one is given; goodbye (421) is raised."""
         reply = self.exchange(verb, line, wait_s=wait_s)
         if reply.code == 421:
             raise self.refusal(reply, verb)
@@ -128,10 +146,23 @@ class Session:
     def login_directory(self) -> str:
         """Where the server put us at login."""
         if not self._login_directory:
-            reply = self.ask("PWD")
-            directory = ftplib.parse257(reply.text) if reply.code == 257 else ""
-            self._login_directory = directory or "/"
+            self.note_login_directory(self.ask("PWD"))
         return self._login_directory
+
+    def note_login_directory(self, reply: Reply) -> None:
+        """reply: to PWD, before any CWD."""
+        directory = ftplib.parse257(reply.text) if reply.code == 257 else ""
+        self._login_directory = directory or "/"
+
+    def keep_port(self, reply: Reply | None) -> None:
+        """A passive port that was asked for ahead of its use; a refusal keeps none."""
+        if reply is not None and reply.code in (227, 229):
+            self._port, self._port_at_s = passive_port(reply), time.monotonic()
+
+    def take_port(self) -> int | None:
+        """The port that was kept, once, unless the server may have closed it since."""
+        port, self._port = self._port, None
+        return port if time.monotonic() - self._port_at_s <= PORT_KEPT_S else None
 
     def close(self) -> None:
         """Say goodbye, briefly, and free every socket. Never raises."""

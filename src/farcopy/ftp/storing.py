@@ -17,8 +17,11 @@ from farcopy.core.errors import (
     OutOfStep,
     ReplyTimeout,
     SessionError,
+    SizeMismatch,
+    UploadRefused,
 )
 from farcopy.core.model import SourceReader, StoreResult, Upload
+from farcopy.ftp.continuing import take_up
 from farcopy.ftp.folders import KnownFolders
 from farcopy.ftp.hashes import ServerHash
 from farcopy.ftp.host import HostProfile
@@ -32,6 +35,7 @@ from farcopy.ftp.publish import (
     remove_temporary,
 )
 from farcopy.ftp.session import Session
+from farcopy.planning.continuing import is_worth_continuing
 
 ALONE_ABOVE_BYTES = 16 * 1024 * 1024
 """Before a file of this size the one behind is published by itself: it would wait too long."""
@@ -79,6 +83,7 @@ class Storing:
         if upload.size_bytes > ALONE_ABOVE_BYTES or not self._pipelines:
             yield from self._publish_behind()
         session = self._usable()
+        self._choose_hashes(session, reader)
         try:
             hand = self._take_in_hand(upload)
         except FileError as error:
@@ -91,7 +96,8 @@ class Storing:
             behind = None
         failure: FarcopyError | None = None
         try:
-            self._send(session, hand, reader, behind)
+            if not self._continues(session, hand, reader):
+                self._send(session, hand, reader, behind)
         except (SessionError, Interrupted) as error:
             self._lose(session, hand, reader, error)
             raise
@@ -103,10 +109,53 @@ class Storing:
             if not self._pipelines:
                 yield from self._publish_behind()
             return
-        self._discard(session, hand)
+        if isinstance(failure, UploadRefused | SizeMismatch) and self._may_continue(session, hand):
+            self._hands.pop(upload.temporary_name, None)
+        else:
+            self._discard(session, hand)
         if not isinstance(failure, FileError):
             raise failure
         yield StoreResult(upload.replica_id, error=failure)
+
+    def _continues(self, session: Session, hand: InHand, reader: SourceReader) -> bool:
+        """Send the rest only, if a part of it is there. A reader that was used is of no use."""
+        name = hand.upload.left_over
+        if name is None:
+            return False
+        left_over = hand.temporary.with_name(name)
+        offset = take_up(session, self._hash, hand, left_over, reader)
+        if offset:
+            try:
+                self._publisher_of(session).send(hand, reader, offset)
+            except FileError:
+                if hand.phase is not Phase.BEGINNING:
+                    raise
+                self._host.note_restart_refused()  # ProFTPD's default: AllowStoreRestart off
+                remove(session, hand.temporary)
+            else:
+                return True
+        self._send_singly(session, hand)
+        return True
+
+    def _send_singly(self, session: Session, hand: InHand) -> None:
+        """From its beginning, one command at a time. The reader before has been read from."""
+        with hand.upload.open_source() as again:
+            self._choose_hashes(session, again)
+            self._publisher_of(session).send(hand, again)
+
+    def _choose_hashes(self, session: Session, reader: SourceReader) -> None:
+        if self._hash.algorithm(session) == "sha256":
+            reader.also_sha256()
+
+    def _may_continue(self, session: Session, hand: InHand) -> bool:
+        """Whether the temporary is worth keeping: a later try proves what there is of it."""
+        return (
+            hand.phase is Phase.SENDING
+            and is_worth_continuing(hand.upload.size_bytes)
+            and session.features.rest_stream
+            and not self._host.refuses_restart
+            and self._hash.algorithm(session) is not None
+        )
 
     def _send(
         self, session: Session, hand: InHand, reader: SourceReader, behind: InHand | None
@@ -116,10 +165,9 @@ class Storing:
             return
         try:
             self._pipeline_of(session).send(hand, reader, behind)
+            hand.proof = self._hash.of_read(session, reader)
         except StorRefused:
-            # Step by step, publish finds out why; the reader has been read from.
-            with hand.upload.open_source() as again:
-                self._publisher_of(session).send(hand, again)
+            self._send_singly(session, hand)  # publish finds out why
         else:
             self._publisher_of(session).compare_hash(hand)
 
@@ -216,7 +264,8 @@ class Storing:
             self._publisher_of(session).publish(hand)
             return True
         put_back(session, hand)
-        remove_temporary(session, hand)
+        if not (arrived and self._may_continue(session, hand)):
+            remove_temporary(session, hand)
         return False
 
     def _discard(self, session: Session, hand: InHand) -> None:

@@ -14,6 +14,10 @@ from farcopy.ftp.replies import Reply
 from farcopy.ftp.settings import SessionSettings
 from farcopy.ftp.sockets import Guard
 
+NOT_PINNED = "the certificate is not the pinned one"
+CA_UNREADABLE = "ftp_tls_ca cannot be read"
+"""What stands in `detail`, so that the doctor can tell one cause from another."""
+
 
 def make_context(settings: SessionSettings, *, is_p256_only: bool) -> ssl.SSLContext:
     """A context that verifies: by pin if there is one, else by CA file or system CAs.
@@ -30,7 +34,7 @@ def make_context(settings: SessionSettings, *, is_p256_only: bool) -> ssl.SSLCon
         try:
             context = ssl.create_default_context(cafile=settings.ca_file)
         except (OSError, ValueError) as error:
-            raise TlsFailed("ftp_tls_ca cannot be read") from error
+            raise TlsFailed(CA_UNREADABLE) from error
         if settings.ca_file:
             # Lets the file hold the server's own certificate in place of its CA's.
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -87,7 +91,7 @@ def check_fingerprint(secured: ssl.SSLSocket, fingerprint: str | None) -> None:
         return  # it was compared when the session began
     seen = hashlib.sha256(certificate or b"").hexdigest()
     if not hmac.compare_digest(seen, fingerprint.replace(":", "").lower()):
-        raise TlsFailed("the certificate is not the pinned one")
+        raise TlsFailed(NOT_PINNED)
 
 
 def wants_other_curve(error: ssl.SSLError) -> bool:

@@ -7,7 +7,7 @@ reading and listing.
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from farcopy.core.errors import (
     ConnectionLost,
@@ -35,16 +35,18 @@ from farcopy.ftp.sockets import accept, connect
 
 
 def begin(
-    session: Session, line: str, *, path_error: type[FarcopyError] = PathRefused
+    session: Session, line: str, *, path_error: type[FarcopyError] = PathRefused, offset: int = 0
 ) -> DataConnection:
     """Begin a transfer: the server said 150, and data is secured if the session is.
 
+    offset: where in the remote file it begins (REST, RFC 3659 §5).
     Raises: DataConnectionFailed (only if this session never had one: later, one
     bad moment is a SessionError), and what a refusal of `line` means.
     """
     open_socket = _open_passive if session.settings.is_passive else _open_active
+    ahead = [f"REST {offset}"] if offset else []
     try:
-        sock = _secure(session, open_socket(session, line, path_error))
+        sock = _secure(session, open_socket(session, [*ahead, line], path_error))
     except DataConnectionFailed as error:
         if not session.has_had_data:
             raise
@@ -132,11 +134,11 @@ def _judge_broken(
 
 
 def _open_passive(
-    session: Session, line: str, path_error: type[FarcopyError]
+    session: Session, lines: Sequence[str], path_error: type[FarcopyError]
 ) -> socket.socket:
     sock = connect_passive(session)
     try:
-        _ask_to_begin(session, line, path_error)
+        _ask_to_begin(session, lines, path_error)
     except BaseException:
         session.guard.close(sock)
         raise
@@ -165,6 +167,18 @@ def connect_passive(session: Session) -> socket.socket:
     return _connect(session, passive_port(reply), wait_s)
 
 
+def port_lost(session: Session) -> FarcopyError:
+    """What it means that a port asked for ahead does not answer. This session is over:
+    commands are on their way whose replies wait for the data."""
+    session.is_usable = False
+    if session.has_had_data:
+        return ConnectionLost("the data connection failed")
+    if session.has_pasv and not session.is_epsv_refused:
+        session.host.tries_pasv = True  # some firewalls know PASV only
+        return ConnectionLost("the port of EPSV does not answer")
+    return DataConnectionFailed("the passive port does not answer")
+
+
 def _connect(session: Session, port: int, wait_s: float) -> socket.socket:
     # To the control connection's peer, whatever address the reply names: a server
     # must not send us elsewhere, and behind NAT it names a wrong one anyway.
@@ -176,7 +190,7 @@ def _connect(session: Session, port: int, wait_s: float) -> socket.socket:
 
 
 def _open_active(
-    session: Session, line: str, path_error: type[FarcopyError]
+    session: Session, lines: Sequence[str], path_error: type[FarcopyError]
 ) -> socket.socket:
     control = session.wire.connection
     listener = listen_beside(control, session.guard)
@@ -185,7 +199,7 @@ def _open_active(
         reply = session.ask(command)
         if not reply.is_positive:
             raise session.refusal(reply, command[:4])
-        _ask_to_begin(session, line, path_error)
+        _ask_to_begin(session, lines, path_error)
         wait_s = session.budget.cut(session.settings.deadlines.connect_s)
         try:
             return accept(listener, control.getpeername()[0], wait_s, session.guard)
@@ -196,8 +210,15 @@ def _open_active(
         session.guard.close(listener)
 
 
-def _ask_to_begin(session: Session, line: str, path_error: type[FarcopyError]) -> None:
+def _ask_to_begin(
+    session: Session, lines: Sequence[str], path_error: type[FarcopyError]
+) -> None:
+    *ahead, line = lines
     verb = line.partition(" ")[0]
+    for rest in ahead:  # right before: a command between would undo it
+        reply = session.ask(rest)
+        if not reply.is_more:
+            raise session.refusal(reply, verb, path_error)
     reply = session.ask(line)
     if reply.code == 200:  # some servers send it ahead of the 150; ftplib knows them too
         reply = session.exchange(verb)

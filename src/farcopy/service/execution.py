@@ -28,7 +28,7 @@ from farcopy.ftp.folders import KnownFolders
 from farcopy.ftp.host import HostProfile
 from farcopy.planning.tuning import ConnectionTuning
 from farcopy.planning.verdict import run_message, run_state
-from farcopy.service import auditing, marks, runs, wiring
+from farcopy.service import auditing, marks, runs, waiting, wiring
 from farcopy.service.dispatch.threads import ThreadDispatcher
 from farcopy.service.progress import RunProgress
 from farcopy.service.stop import StopSignal
@@ -79,7 +79,9 @@ def carry_out(
     )
     try:
         patience.persist(lambda: on_start(run_id))
-        with RunProgress(run_id, cancel, patience, throttle) as progress:
+        with RunProgress(
+            run_id, cancel, patience, throttle, destination.pk
+        ) as progress:
             ledger = patient_ledger(destination.pk, patience)
             outfit = _Outfit(
                 row, environment, ledger, cancel, control, progress, host, throttle
@@ -99,6 +101,7 @@ def carry_out(
         except LedgerTrouble as error:
             _log.error("run.unclosed", extra={"run": run_id, "code": error.code})
             raise
+        _note_what_waits(run_id, destination, control, patience)
     summary = patience.persist(lambda: runs.summary(run_id))
     auditing.note("run.ended", username=requested_by, details={
         "run": run_id, "status": summary.state.value, "code": summary.error_code,
@@ -134,12 +137,14 @@ def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> None:
     row, ledger, control, host = outfit.row, outfit.ledger, outfit.control, outfit.host
     sources = wiring.sources_of(row.settings)
     folders = KnownFolders()
+    left_over: dict[int, str] = {}
 
     def prepare(remote: Remote) -> None:
-        preflight.prepare(run_id, remote, ledger)
+        preflight.prepare(run_id, remote, ledger, left_over)
         wiring.note_what_was_learnt(remote, row)
 
     gate = SessionGate(prepare)
+    outfit.progress.watch_connections(lambda: gate.open_sessions)
     pace = Pace()
     tuning = ConnectionTuning(
         row.settings.ftp_connections, host.connection_limit, host.most_connections
@@ -158,6 +163,7 @@ def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> None:
             pace=pace,
             throttle=outfit.throttle,
             retry_scale=outfit.environment.retry_scale,
+            left_over=left_over,
             on_failure=lambda entry, code: _log.warning(
                 "upload.failed", extra={"run": run_id, "entry": entry, "code": code}
             ),
@@ -205,6 +211,20 @@ def _keep_profile(
     learnt = None if isinstance(control.failure, DataConnectionFailed) else host
     with contextlib.suppress(LedgerTrouble):  # the run's end will tell of it
         patience.persist(lambda: wiring.keep_profile(learnt, destination))
+
+
+def _note_what_waits(
+    run_id: int, destination: Destination, control: RunControl, patience: Patience
+) -> None:
+    with contextlib.suppress(LedgerTrouble):  # a point of a curve, and for the eye
+        record = patience.persist(lambda: history.get(run_id))
+        is_whole = record.end == RunEnd.FINISHED and control.failure is None
+        patience.persist(
+            lambda: waiting.note_ledger(
+                destination.pk, record.counts.files_growing, wiring.SystemClock().now(),
+                is_whole=is_whole and not record.problem_count,
+            )
+        )
 
 
 def _finish(run_id: int, control: RunControl, cancel: StopSignal, duration_s: float) -> None:

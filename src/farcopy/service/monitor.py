@@ -7,7 +7,7 @@ from farcopy.core.errors import SourceMissing
 from farcopy.core.model import Action, Backlog
 from farcopy.engine.survey import backlog_of, plans
 from farcopy.planning.plan import Occasion
-from farcopy.service import wiring
+from farcopy.service import waiting, wiring
 from farcopy.store import configuration as stored
 from farcopy.store import looks
 from farcopy.store.configuration import StoredConfiguration
@@ -36,6 +36,7 @@ def look(row: StoredConfiguration, now: datetime) -> bool:
     """Note the backlog. Returns whether a run would find something to do."""
     backlog, has_new = backlog_of(planned_actions(row, now, is_manual=False))
     looks.note(backlog, now, _as_time(backlog))
+    waiting.note_look(backlog, now)
     return has_new
 
 

@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from farcopy.core.config import SyncSettings, standing_warnings
 from farcopy.core.errors import FtpNotConfigured, LedgerTrouble
-from farcopy.core.states import SyncType
+from farcopy.core.states import RunEnd, SyncType
+from farcopy.planning.health import Facts, Health, LastRun, Waiting, judge
 from farcopy.planning.schedule import next_sync_at
 from farcopy.planning.verdict import growing_warning
-from farcopy.service import auditing
+from farcopy.service import auditing, waiting
 from farcopy.service.freezing import Freeze, freeze_of
 from farcopy.service.times import shown
 from farcopy.store import configuration as stored
@@ -56,6 +57,8 @@ class CurrentSync:
     bytes_per_s: float
     eta_s: float | None
     started_at: datetime
+    is_cancelling: bool
+    connections: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class StatusView:
     """Everything status.php tells. backlog: what monitoring's last look found waiting.
 
     last_verification: the last one that is over, the command's or a day's scrub.
+    health: all of it in one sentence. waiting: as of the newest look or run.
     ledger: "ok", or the code of what keeps the database from being written.
     """
 
@@ -77,6 +81,8 @@ class StatusView:
     last_verification: VerificationRecord | None
     is_service_running: bool
     ledger: str
+    waiting: Waiting | None
+    health: Health
 
 
 def configuration() -> ConfigurationView:
@@ -109,23 +115,55 @@ def current_sync() -> CurrentSync | None:
 def status() -> StatusView:
     now = timezone.now()
     # Before the warnings: "ok" must not come with one of a trouble that is just over.
-    ledger = HEALTH.trouble.code if HEALTH.trouble else "ok"
+    trouble = HEALTH.trouble
     row = stored.load()
     settings = row.settings
+    last = history.last_finished()
+    frozen = freeze_of(settings)
+    statistics = history.statistics()
+    current = current_sync()
+    waits = waiting.waiting()
+    is_service_running = lease.live_kind(now) == "service"
     return StatusView(
-        last_sync=history.last_finished(),
+        last_sync=last,
         history=history.latest(HISTORY_LENGTH),
         configuration=_view(row),
-        frozen=freeze_of(settings),
+        frozen=frozen,
         next_sync_at=next_sync_at(
             settings.sync_enabled, settings.sync_interval, row.last_sync_at, now
         ),
-        statistics=history.statistics(),
-        current=current_sync(),
+        statistics=statistics,
+        current=current,
         backlog=looks.last(),
         last_verification=proofs.last_verification(),
-        is_service_running=lease.live_kind(now) == "service",
-        ledger=ledger,
+        is_service_running=is_service_running,
+        ledger=trouble.code if trouble else "ok",
+        waiting=waits,
+        health=judge(
+            Facts(
+                now=now,
+                has_source=settings.has_source,
+                is_ftp_configured=settings.is_ftp_configured,
+                is_service_running=is_service_running,
+                is_run_on=current is not None,
+                trouble=trouble.text if trouble else "",
+                frozen=frozen.warning if frozen else "",
+                sync_enabled=settings.sync_enabled,
+                interval_min=settings.sync_interval,
+                last_run=_last_run(last),
+                waiting=waits,
+                files_ever_stored=statistics.total_files_synced,
+            )
+        ),
+    )
+
+
+def _last_run(run: RunRecord | None) -> LastRun | None:
+    if run is None or run.completed_at is None:
+        return None
+    return LastRun(
+        run.status, RunEnd(run.end or RunEnd.FINISHED), run.completed_at,
+        run.counts.files_failed, run.error_message or "",
     )
 
 
@@ -202,4 +240,6 @@ def _current(run: RunRecord) -> CurrentSync:
         bytes_per_s=run.bytes_per_s,
         eta_s=left / run.bytes_per_s if run.bytes_per_s > 0 else None,
         started_at=run.started_at,
+        is_cancelling=run.is_cancel_requested,
+        connections=run.connections,
     )

@@ -5,21 +5,27 @@ thread of its own, which also learns whether somebody asked to cancel or changed
 the bandwidth limit.
 """
 
+import contextlib
 import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
 from django.db import connection
+from django.utils import timezone
 
 from farcopy.core.errors import LedgerTrouble
 from farcopy.engine.throttle import Throttle
+from farcopy.service import waiting
 from farcopy.service.stop import StopSignal
 from farcopy.store import configuration, history
 from farcopy.store.patience import Patience
 
 WRITE_S = 1.0
 RATE_OVER_S = 10.0
+SAMPLE_S = 300.0
+"""A run may last for days; the curve of what waits is to have a shape by then."""
 _log = logging.getLogger("farcopy.sync")
 
 
@@ -29,15 +35,19 @@ class RunProgress:
     stop: requested, at once, when the run's row asks for a cancel. patience: of the
     run's own writes; those for the eye are left out while the database is away.
     throttle: set to what the configuration says, about once a second.
+    destination_id: of which the backlog is noted every five minutes.
     """
 
     def __init__(
-        self, run_id: int, stop: StopSignal, patience: Patience, throttle: Throttle
+        self, run_id: int, stop: StopSignal, patience: Patience, throttle: Throttle,
+        destination_id: int,
     ) -> None:
         self._run_id = run_id
+        self._destination_id = destination_id
         self._stop = stop
         self._patience = patience
         self._throttle = throttle
+        self._count_connections: Callable[[], int] = lambda: 0
         self._is_late = False
         self._lock = threading.Lock()
         self._bytes = 0
@@ -69,6 +79,10 @@ class RunProgress:
         with self._lock:
             self._bytes += count
 
+    def watch_connections(self, count: Callable[[], int]) -> None:
+        """count: asked once a second how many sessions are open."""
+        self._count_connections = count
+
     # --- the thread ---
 
     def __enter__(self) -> "RunProgress":
@@ -81,6 +95,7 @@ class RunProgress:
 
     def _write_on(self) -> None:
         marks: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+        sample_due_s = time.monotonic() + SAMPLE_S
         try:
             while not self._ended.wait(WRITE_S):
                 with self._lock:
@@ -90,12 +105,15 @@ class RunProgress:
                     marks.popleft()
                 rate = (sent - marks[0][1]) / max(marks[-1][0] - marks[0][0], 0.001)
                 self._write(sent, rate)
+                if time.monotonic() >= sample_due_s:
+                    sample_due_s += SAMPLE_S
+                    self._sample()
         finally:
             connection.close()
 
     def _write(self, sent: int, rate: float) -> None:
         try:
-            if history.note_progress(self._run_id, sent, rate):
+            if history.note_progress(self._run_id, sent, rate, self._count_connections()):
                 self._stop.request(grace_s=0.0)
             self._throttle.set_limit(configuration.limit_bytes_per_s())
             self._is_late = False
@@ -105,3 +123,7 @@ class RunProgress:
                 _log.warning("progress.unwritten", extra={"run": self._run_id, "code": error.code})
             self._is_late = True
             connection.close()
+
+    def _sample(self) -> None:
+        with contextlib.suppress(LedgerTrouble):  # a point of a curve
+            waiting.note_ledger(self._destination_id, 0, timezone.now(), is_whole=False)

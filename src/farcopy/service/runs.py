@@ -133,9 +133,12 @@ def summary(run_id: int) -> RunSummary:
     run = history.get(run_id)
     failed = history.failed_files(run_id, MAX_ERRORS)
     lines = [
-        *(f"Failed to read: {path or root} ({_text(code)})" for root, path, code in run.problems),
         *(
-            f"Failed to upload: {file.relative_path} ({file.root}: {_text(file.reason)})"
+            f"Failed to read: {path or root} ({text_of_code(code)})"
+            for root, path, code in run.problems
+        ),
+        *(
+            f"Failed to upload: {file.relative_path} ({file.root}: {text_of_code(file.reason)})"
             for file in failed
         ),
     ]
@@ -176,7 +179,8 @@ def sync_now_data(summary: RunSummary) -> dict[str, object]:
     return data
 
 
-def _text(code: str) -> str:
+def text_of_code(code: str) -> str:
+    """What an error of this code says to an admin."""
     return _error_of_code(code).text
 
 

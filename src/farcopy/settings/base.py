@@ -21,7 +21,6 @@ DEBUG = False
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "axes",
     "farcopy.store",
 ]
@@ -45,8 +44,7 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-# Five wrong passwords lock an account for one address for 15 minutes, for good it is never
-# locked: somebody else's guesses must not keep the last admin out.
+# axes counts wrong passwords; who is locked where is decided in store/lockout.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
-from environs import FileAwareEnv
+from environs import EnvError, FileAwareEnv
 
 from farcopy.settings.base import *  # noqa: F403
 from farcopy.settings.base import INSTALLED_APPS as STORE_APPS
@@ -28,6 +28,7 @@ class WebEnvironment:
     allowed_hosts: frozenset[str]
     public_url: str
     session_cookie: str
+    allow_insecure: bool
 
     @classmethod
     def read(cls) -> "WebEnvironment":
@@ -48,7 +49,16 @@ class WebEnvironment:
             allowed_hosts=frozenset(known - {""}),
             public_url=public_url,
             session_cookie=_env.str("FARCOPY_SESSION_COOKIE", "DICOM_VIEWER_SESSION"),
+            allow_insecure=_flag("FARCOPY_ALLOW_INSECURE"),
         )
+
+
+def _flag(variable: str) -> bool:
+    try:
+        given: bool = _env.bool(variable, False)
+    except EnvError as error:
+        raise ImproperlyConfigured(f"{variable} must be true or false") from error
+    return given
 
 
 def _listed(variable: str) -> list[str]:
@@ -71,7 +81,6 @@ INSTALLED_APPS = [*STORE_APPS, "corsheaders", "django.contrib.staticfiles"]
 # Ours is the host check (farcopy.web.gate): it answers in the envelope.
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "farcopy.web.urls"
-WSGI_APPLICATION = "farcopy.web.server.application"
 APPEND_SLASH = False
 MIDDLEWARE = [
     "farcopy.web.headers.HeadersMiddleware",
@@ -87,9 +96,7 @@ TEMPLATES = [
     }
 ]
 
-SESSION_ENGINE = "farcopy.web.sessions"
 SESSION_COOKIE_NAME = WEB_ENVIRONMENT.session_cookie
-SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = _IS_HTTPS
 # A viewer on another site needs None, which browsers take only with Secure.
 SESSION_COOKIE_SAMESITE = (
@@ -100,7 +107,6 @@ SESSION_COOKIE_SAMESITE = (
 )
 SESSION_IDLE = timedelta(minutes=30)
 SESSION_ABSOLUTE = timedelta(hours=12)
-SESSION_COOKIE_AGE = int(SESSION_ABSOLUTE.total_seconds())
 
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOWED_ORIGINS = list(WEB_ENVIRONMENT.allowed_origins)

@@ -193,6 +193,7 @@ class FolderReader:
         self._descriptor = descriptor
         # MD5 finds changes here, it guards no secret.
         self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha256: hashlib._Hash | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -206,13 +207,25 @@ class FolderReader:
     def md5(self) -> str:
         return self._md5.hexdigest()
 
+    @property
+    def sha256(self) -> str:
+        return self._sha256.hexdigest() if self._sha256 else ""
+
+    def also_sha256(self) -> None:
+        self._sha256 = hashlib.sha256()
+
     def read(self, size_bytes: int, /) -> bytes:
         try:
             block = os.read(self._descriptor, size_bytes)
         except OSError as error:
             raise SourceUnreadable(_name_of(error)) from error
         self._md5.update(block)
+        if self._sha256:
+            self._sha256.update(block)
         return block
+
+    def skip(self, size_bytes: int, /) -> int:
+        return len(self.read(size_bytes))
 
     def check_unchanged(self) -> None:
         now = os.fstat(self._descriptor)

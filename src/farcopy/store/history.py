@@ -47,6 +47,8 @@ class RunRecord:
     phase: str
     bytes_on_line: int
     bytes_per_s: float
+    connections: int
+    requested_by: str
     is_cancel_requested: bool
 
 
@@ -159,10 +161,14 @@ def note_phase(run_id: int, phase: str) -> None:
     SyncHistory.objects.filter(pk=run_id).update(phase=phase)
 
 
-def note_progress(run_id: int, bytes_on_line: int, bytes_per_s: float) -> bool:
+def note_progress(
+    run_id: int, bytes_on_line: int, bytes_per_s: float, connections: int = 0
+) -> bool:
     """Refresh what the eye sees of a running run. Returns whether a cancel is asked."""
     running = SyncHistory.objects.filter(pk=run_id, status=RunState.RUNNING)
-    running.update(bytes_on_line=bytes_on_line, bytes_per_s=bytes_per_s)
+    running.update(
+        bytes_on_line=bytes_on_line, bytes_per_s=bytes_per_s, connections=connections
+    )
     return running.filter(cancel_requested_at__isnull=False).exists()
 
 
@@ -187,22 +193,22 @@ def note_problem(run_id: int, root: str, path: str, code: str) -> None:
 
 
 def get(run_id: int) -> RunRecord:
-    return _record(SyncHistory.objects.get(pk=run_id))
+    return record_of(SyncHistory.objects.get(pk=run_id))
 
 
 def latest(count: int) -> list[RunRecord]:
     """The newest runs first, a running one included."""
-    return [_record(row) for row in SyncHistory.objects.order_by("-pk")[:count]]
+    return [record_of(row) for row in SyncHistory.objects.order_by("-pk")[:count]]
 
 
 def last_finished() -> RunRecord | None:
     row = SyncHistory.objects.filter(completed_at__isnull=False).order_by("-pk").first()
-    return None if row is None else _record(row)
+    return None if row is None else record_of(row)
 
 
 def running() -> RunRecord | None:
     row = SyncHistory.objects.filter(status=RunState.RUNNING).first()
-    return None if row is None else _record(row)
+    return None if row is None else record_of(row)
 
 
 def statistics() -> Statistics:
@@ -254,7 +260,7 @@ def last_attempt(settings_changed_at: datetime) -> LastAttempt | None:
     return LastAttempt(row.completed_at, RunEnd(row.end), hard, crashes)
 
 
-def _record(row: SyncHistory) -> RunRecord:
+def record_of(row: SyncHistory) -> RunRecord:
     return RunRecord(
         id=row.pk,
         sync_type=SyncType(row.sync_type),
@@ -277,6 +283,8 @@ def _record(row: SyncHistory) -> RunRecord:
         phase=row.phase,
         bytes_on_line=row.bytes_on_line,
         bytes_per_s=row.bytes_per_s,
+        connections=row.connections,
+        requested_by=row.requested_by,
         is_cancel_requested=row.cancel_requested_at is not None,
     )
 

@@ -12,13 +12,14 @@ from django.db import connection, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
-from farcopy.core.model import ClaimedFile, LedgerEntry, Outcome, SkippedName, SourceFile
+from farcopy.core.model import LedgerEntry, SkippedName, SourceFile
 from farcopy.core.states import HELD, FileState, sources_of
+from farcopy.store.claims import Claims
 from farcopy.store.first_looks import FirstLooks
-from farcopy.store.models import Batch, Claim, Replica, SyncHistory, Transfer
+from farcopy.store.models import Batch, Replica, SyncHistory, Transfer
 from farcopy.store.models import SourceFile as SourceRow
 from farcopy.store.renamings import Renamings
-from farcopy.store.rows import ROWS_A_STATEMENT, aware, chunks, places, quoted, stored_time
+from farcopy.store.rows import aware, chunks, places, quoted, stored_time
 from farcopy.store.upheavals import Upheavals
 
 _IN_HAND = FileState.UPLOADING
@@ -56,16 +57,9 @@ _CONFIRM_SQL = """
     AND source_file_id = (SELECT id FROM source_files
                           WHERE root = %s AND directory = %s AND name = %s)
 """
-# An intent stands until the file is held: what became of its renaming may be unknown.
-_OUTCOME_SQL = """
-    UPDATE replicas SET state = %s, md5 = %s, attempts = %s, retry_at = %s, reason = %s,
-                        next_md5 = CASE WHEN %s THEN '' ELSE next_md5 END,
-                        verified_at = %s, batch = NULL, changed_at = %s
-    WHERE id = %s AND claim = %s AND state = %s
-"""
 
 
-class DatabaseLedger(Renamings, Upheavals, FirstLooks):
+class DatabaseLedger(Claims, Renamings, Upheavals, FirstLooks):
     """The Ledger port on the Django database. Safe to use from many threads."""
 
     def __init__(self, destination_id: int) -> None:
@@ -116,6 +110,13 @@ class DatabaseLedger(Renamings, Upheavals, FirstLooks):
             .first()
         )
         return "/".join(part for part in row if part) if row else None
+
+    def awaits(self, replica_id: int) -> int | None:
+        rows = Replica.objects.filter(
+            pk=replica_id, destination_id=self._destination_id,
+            state__in=(FileState.PENDING, FileState.FAILED, _IN_HAND),
+        )
+        return rows.values_list("size_bytes", flat=True).first()
 
     # --- what is due ---
 
@@ -193,113 +194,6 @@ class DatabaseLedger(Renamings, Upheavals, FirstLooks):
         return sum(
             _mark_vanished(gone.filter(source_file__name__in=chunk)) for chunk in chunks(names)
         )
-
-    # --- a batch in hand ---
-
-    def claim(self, batch_id: int) -> Sequence[ClaimedFile]:
-        return self.take(batch_id, self.draw_claim(batch_id))
-
-    def draw_claim(self, batch_id: int) -> int:
-        """A number nobody had; one drawn for nothing does no harm."""
-        return Claim.objects.create(batch=batch_id).pk
-
-    def take(self, batch_id: int, claim: int) -> Sequence[ClaimedFile]:
-        """Told twice under one number, it is taken once and answered twice."""
-        with transaction.atomic():
-            free = Batch.objects.filter(pk=batch_id, claim__in=(0, claim), is_done=False)
-            if not free.update(claim=claim):
-                return ()
-            # A new claim is a new temporary: what was meant under the old one is void.
-            Replica.objects.filter(batch=batch_id, state=FileState.PENDING).update(
-                state=_IN_HAND, claim=claim, next_md5="", changed_at=timezone.now()
-            )
-            rows = Replica.objects.filter(
-                batch=batch_id, claim=claim, state=_IN_HAND
-            ).values_list(
-                "pk", "source_file__root", "source_file__directory", "source_file__name",
-                "size_bytes", "mtime_ns",
-            )
-            # By directory, so that folders are made once and in order.
-            return [
-                ClaimedFile(pk, claim, SourceFile(root, directory, name, size, mtime_ns))
-                for pk, root, directory, name, size, mtime_ns in sorted(rows, key=lambda r: r[1:4])
-            ]
-
-    def reclaim(self, claimed: ClaimedFile) -> ClaimedFile | None:
-        with transaction.atomic():
-            claim = Claim.objects.create(batch=0).pk
-            changed = Replica.objects.filter(
-                pk=claimed.replica_id, claim=claimed.claim, state=_IN_HAND
-            ).update(claim=claim, next_md5="")
-        return ClaimedFile(claimed.replica_id, claim, claimed.file) if changed else None
-
-    def put_back(self, batch_id: int) -> None:
-        """Give a claimed batch back: what it has not settled may be claimed again."""
-        with transaction.atomic():
-            Replica.objects.filter(batch=batch_id, state=_IN_HAND).update(
-                state=FileState.PENDING, changed_at=timezone.now()
-            )
-            Batch.objects.filter(pk=batch_id, is_done=False).update(claim=0)
-
-    def record(self, run_id: int, outcomes: Sequence[Outcome]) -> None:
-        """An outcome whose claim is no longer in force changes nothing and counts nothing."""
-        now = timezone.now()
-        with transaction.atomic():
-            ids = [outcome.claimed.replica_id for outcome in outcomes]
-            held = {
-                row[0]: row[1:]
-                for row in Replica.objects.select_for_update()
-                .filter(pk__in=ids, state=_IN_HAND)
-                .values_list("pk", "claim", "md5", "source_file_id")
-            }
-            valid = [
-                outcome
-                for outcome in outcomes
-                if outcome.claimed.replica_id in held
-                and held[outcome.claimed.replica_id][0] == outcome.claimed.claim
-            ]
-            with connection.cursor() as cursor:
-                cursor.executemany(
-                    _OUTCOME_SQL,
-                    [
-                        (
-                            outcome.state,
-                            outcome.md5 or held[outcome.claimed.replica_id][1],
-                            outcome.attempts,
-                            stored_time(outcome.retry_at),
-                            outcome.error_code,
-                            outcome.state in HELD,
-                            stored_time(now if outcome.state is FileState.VERIFIED else None),
-                            stored_time(now),
-                            outcome.claimed.replica_id,
-                            outcome.claimed.claim,
-                            _IN_HAND,
-                        )
-                        for outcome in valid
-                    ],
-                )
-                stored = [outcome for outcome in valid if outcome.state in HELD]
-                cursor.executemany(
-                    "UPDATE source_files SET md5 = %s WHERE id = %s",
-                    [(o.md5, held[o.claimed.replica_id][2]) for o in stored],
-                )
-            Transfer.objects.bulk_create(
-                [
-                    Transfer(
-                        run_id=run_id, replica_id=outcome.claimed.replica_id,
-                        outcome=outcome.state, reason=outcome.error_code,
-                        bytes=outcome.bytes_sent, md5=outcome.md5, at=now,
-                    )
-                    for outcome in valid
-                ],
-                batch_size=ROWS_A_STATEMENT,
-            )
-            failed = sum(outcome.state is FileState.FAILED for outcome in valid)
-            SyncHistory.objects.filter(pk=run_id).update(
-                files_synced=F("files_synced") + len(stored),
-                total_size_bytes=F("total_size_bytes") + sum(o.bytes_sent for o in stored),
-                files_failed=F("files_failed") + failed,
-            )
 
     # --- pieces ---
 

@@ -6,47 +6,15 @@ transfers; each has the one index its hot query needs.
 
 from typing import ClassVar
 
-from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 
 from farcopy.core.states import FileState, RunEnd, RunState, SyncType
-from farcopy.store.audit_models import AuditHead, AuditLog, KeyRecord
-
-__all__ = [
-    "AuditHead", "AuditLog", "Batch", "Claim", "Destination", "EngineLease", "FirstLook",
-    "KeyRecord", "Look", "Replica", "RunRequest", "SourceFile", "SyncConfiguration",
-    "SyncHistory", "Transfer", "User", "UserQueries", "Verification",
-]
-
-
-class UserQueries(BaseUserManager["User"]):
-    """What Django's authentication asks for."""
-
-    def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(username=username)
-
-
-class User(AbstractBaseUser):
-    """An account. Only the admin role passes the sync endpoints."""
-
-    class Role(models.TextChoices):
-        ADMIN = "admin"
-        RADIOLOGIST = "radiologist"
-        TECHNICIAN = "technician"
-        VIEWER = "viewer"
-
-    username = models.CharField(max_length=150, unique=True)
-    role = models.CharField(max_length=20, choices=Role.choices, default=Role.VIEWER)
-    is_active = models.BooleanField(default=True)
-    must_change_password = models.BooleanField(default=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    objects: ClassVar[UserQueries] = UserQueries()
-    USERNAME_FIELD = "username"
-    REQUIRED_FIELDS: ClassVar[list[str]] = []
-
-    class Meta:
-        db_table = "users"
+from farcopy.store.account_models import KnownAddress as KnownAddress
+from farcopy.store.account_models import Session as Session
+from farcopy.store.account_models import User as User
+from farcopy.store.audit_models import AuditHead as AuditHead
+from farcopy.store.audit_models import AuditLog as AuditLog
+from farcopy.store.audit_models import KeyRecord as KeyRecord
 
 
 class SyncConfiguration(models.Model):
@@ -216,6 +184,7 @@ class SyncHistory(models.Model):
     phase = models.CharField(max_length=20, default="")
     bytes_on_line = models.BigIntegerField(default=0)
     bytes_per_s = models.FloatField(default=0)
+    connections = models.IntegerField(default=0, db_default=0)
 
     cancel_requested_at = models.DateTimeField(null=True)
 
@@ -224,6 +193,12 @@ class SyncHistory(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["status"], condition=models.Q(status="running"), name="one_run_at_a_time"
+            )
+        ]
+        indexes: ClassVar = [
+            # The totals of all runs, asked with every status: read from the index alone.
+            models.Index(
+                fields=["status", "files_synced", "total_size_bytes"], name="history_totals"
             )
         ]
 
@@ -357,3 +332,16 @@ class Look(models.Model):
 
     class Meta:
         db_table = "looks"
+
+
+class BacklogSample(models.Model):
+    """What waited to go off-site at a moment. lag_s: for how long a file had waited at most."""
+
+    at = models.DateTimeField(db_index=True)
+    files = models.BigIntegerField()
+    bytes = models.BigIntegerField()
+    lag_s = models.FloatField()
+    is_whole = models.BooleanField(default=True)
+
+    class Meta:
+        db_table = "backlog_samples"

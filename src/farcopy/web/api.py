@@ -16,10 +16,10 @@ from farcopy.core.errors import FarcopyError, FtpNotConfigured
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
 from farcopy.service import connection, freezing, overview, runs
-from farcopy.web import auth, present, refusals, trail
+from farcopy.web import auth, people, present, records_api, refusals, setup_api, trail
 from farcopy.web.call import call_of, user_of
 from farcopy.web.openapi_parts import error_answers, settings_body
-from farcopy.web.rate import RateLimit
+from farcopy.web.rate import CONNECTION_TESTS
 from farcopy.web.refusals import Refusal, Refused
 from farcopy.web.schemas import (
     CancelAnswer,
@@ -50,8 +50,6 @@ _PREFER = {
     "schema": {"type": "string"},
     "example": "respond-async",
 }
-# Hosts ban a client after a handful of bad logins; and it must not serve as a port scanner.
-_probes = RateLimit(calls=6, window_s=60.0)
 
 
 @router.post(
@@ -164,10 +162,9 @@ def test_connection(request: HttpRequest) -> ProbeAnswer:
     settings = overview.configuration().settings
     if settings.ftp_host is None or not settings.is_ftp_configured:
         raise FtpNotConfigured
-    wait_s = _probes.take(user_of(request).pk)
+    wait_s = CONNECTION_TESTS.take(user_of(request).pk)
     if wait_s:
-        text = "Too many connection tests; try again later"
-        raise Refused(refusals.too_many("too_many_tests", text, wait_s))
+        raise Refused(refusals.too_many_tests(wait_s))
     try:
         result = connection.test_connection()
     except FarcopyError as error:
@@ -272,7 +269,10 @@ def make_api() -> NinjaAPI:
         openapi_extra=extra,
     )
     api.add_router("/sync", router)
+    api.add_router("/sync", records_api.router)
+    api.add_router("/sync", setup_api.router)
     api.add_router("/auth", auth.router)
+    api.add_router("/users", people.router)
     api.add_router("/audit", trail.router)
     return api
 

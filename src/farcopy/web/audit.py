@@ -148,6 +148,8 @@ def _details(request: HttpRequest, call: Call) -> dict[str, object]:
     unknown = len(call.fields.keys() - known)
     if unknown:
         details["unknown_fields"] = unknown
+    if call.account:
+        details["account"] = call.account
     if call.code:
         details["code"] = call.code
     return details

@@ -1,28 +1,24 @@
 """Sign in, sign out, who am I, change my password.
 
 One text and the same hashing work for an unknown user, a wrong password and a
-disabled account. django-axes counts failures and locks; logs/auth.log tells.
+disabled account. django-axes counts failures, store/lockout says who must wait,
+logs/auth.log tells.
 """
 
 import logging
-import threading
-from datetime import timedelta
-from typing import Final
 
-from axes.handlers.proxy import AxesProxyHandler
-from axes.helpers import get_cool_off, get_credentials
-from axes.models import AccessAttempt
 from django.contrib.auth import authenticate
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from ninja import Router
 
-from farcopy.store import users
+from farcopy.store import lockout, users
 from farcopy.store.models import User
 from farcopy.store.users import UserProblem
 from farcopy.web import refusals, sessions
 from farcopy.web.call import call_of, user_of
+from farcopy.web.fields import FieldReader
+from farcopy.web.hashing import hashing
 from farcopy.web.openapi_parts import body_of, error_answers
 from farcopy.web.refusals import Refused
 from farcopy.web.schemas import Account, AccountAnswer, LoginBody, MessageAnswer, PasswordBody
@@ -30,10 +26,6 @@ from farcopy.web.schemas import Account, AccountAnswer, LoginBody, MessageAnswer
 log = logging.getLogger("farcopy.auth")
 router = Router(tags=["auth"])
 
-MAX_USERNAME: Final = 150
-MAX_PASSWORD: Final = 4096
-# Argon2 takes 100 MB for each password it works on: not for every thread at once.
-_hashing = threading.BoundedSemaphore(2)
 
 
 @router.post(
@@ -46,15 +38,19 @@ _hashing = threading.BoundedSemaphore(2)
 def login(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
     """Sign in with name and password. The answer sets the session cookie."""
     call = call_of(request)
-    texts = _texts(call.fields, {"username": MAX_USERNAME, "password": MAX_PASSWORD})
+    fields = FieldReader(call.fields)
+    username, secret = fields.username(), fields.password()
+    fields.check()
     # Signed in or not: what counts from here is who signs in.
-    call.user, call.tried_username = None, texts["username"]
-    user = _check_password(request, texts["username"], texts["password"])
+    call.user, call.tried_username = None, username
+    user = _check_password(request, username, secret)
     if user is None:
         raise Refused(refusals.BAD_CREDENTIALS)
-    sessions.sign_in(request, user, response)
+    with transaction.atomic():
+        sessions.sign_in(request, user, response)
+        lockout.remember_address(user, call.address)
     call.user = user
-    _tell(request, "login.succeeded", user.username)
+    tell(request, "login.succeeded", user.username)
     return AccountAnswer(success=True, message="Login successful", data=_account(user))
 
 
@@ -67,7 +63,7 @@ def login(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
 def logout(request: HttpRequest, response: HttpResponse) -> MessageAnswer:
     """End the session."""
     sessions.sign_out(request, response)
-    _tell(request, "logout", user_of(request).username)
+    tell(request, "logout", user_of(request).username)
     return MessageAnswer(success=True, message="Logout successful")
 
 
@@ -93,28 +89,25 @@ def me(request: HttpRequest) -> AccountAnswer:
 )
 def password(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
     """Change my own password. All my sessions end but this one, which gets a new id."""
-    texts = _texts(
-        call_of(request).fields,
-        {"current_password": MAX_PASSWORD, "new_password": MAX_PASSWORD},
-    )
+    fields = FieldReader(call_of(request).fields)
+    current, new = fields.password("current_password"), fields.password("new_password")
+    fields.check()
     user = user_of(request)
-    if _check_password(request, user.username, texts["current_password"]) is None:
+    if _check_password(request, user.username, current) is None:
         raise Refused(refusals.invalid_fields({"current_password": "is wrong"}, "wrong_password"))
-    if texts["new_password"] == texts["current_password"]:
+    if new == current:
         raise Refused(
             refusals.invalid_fields({"new_password": "must differ from current_password"})
         )
     try:
         # Both or nothing: an answer of 503 must not leave another password behind.
-        with _hashing, transaction.atomic():
-            users.set_password(user.username, texts["new_password"])
+        with hashing(), transaction.atomic():
+            users.set_password(user.username, new)
             user.refresh_from_db()
             sessions.sign_in(request, user, response)
     except UserProblem as problem:
-        raise Refused(
-            refusals.invalid_fields({"new_password": f"is not usable: {problem}"}, "weak_password")
-        ) from problem
-    _tell(request, "password.changed", user.username)
+        raise Refused(refusals.weak_password("new_password", str(problem))) from problem
+    tell(request, "password.changed", user.username)
     return AccountAnswer(
         success=True, message="Password changed successfully", data=_account(user)
     )
@@ -122,60 +115,18 @@ def password(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
 
 def _check_password(request: HttpRequest, username: str, secret: str) -> User | None:
     """The user, or None for a wrong password. Raises: Refused (429) while locked."""
-    credentials = get_credentials(username=username, password=secret)
-    if not AxesProxyHandler.is_allowed(request, credentials):
-        _tell(request, "login.locked", username)
-        raise Refused(
-            refusals.too_many(
-                "too_many_attempts",
-                "Too many failed attempts; try again later",
-                _lock_left(username, call_of(request).address).total_seconds(),
-            )
-        )
-    with _hashing:
+    with hashing():
+        # Within: of a hundred tries at once, all but the first few meet the lock.
+        wait_s = lockout.wait_s(username, call_of(request).address)
+        if wait_s:
+            tell(request, "login.locked", username)
+            text = "Too many failed attempts; try again later"
+            raise Refused(refusals.too_many("too_many_attempts", text, wait_s))
         user = authenticate(request, username=username, password=secret)
     if not isinstance(user, User):
-        _tell(request, "login.failed", username)
+        tell(request, "login.failed", username)
         return None
     return user
-
-
-def _lock_left(username: str, address: str) -> timedelta:
-    cool_off: timedelta = get_cool_off()
-    last = (
-        AccessAttempt.objects.filter(username=username, ip_address=address or None)
-        .order_by("-attempt_time")
-        .values_list("attempt_time", flat=True)
-        .first()
-    )
-    return cool_off if last is None else last + cool_off - timezone.now()
-
-
-def _texts(fields: dict[str, object], longest: dict[str, int]) -> dict[str, str]:
-    """The string fields, all of them given. Raises: Refused (400), every bad one named."""
-    problems: dict[str, str] = {}
-    texts: dict[str, str] = {}
-    for name, length in longest.items():
-        value = fields.get(name)
-        if not isinstance(value, str) or not value:
-            problems[name] = "is required, a string"
-        elif len(value) > length:
-            problems[name] = f"must not be longer than {length} characters"
-        elif _is_unusable(name, value):
-            problems[name] = "must not contain control characters"
-        else:
-            texts[name] = value
-    if problems:
-        raise Refused(refusals.invalid_fields(problems))
-    return texts
-
-
-def _is_unusable(name: str, value: str) -> bool:
-    # A password may hold any character but half a surrogate pair, which has no UTF-8. A name
-    # goes into tables and logs; NUL in it would be an error of PostgreSQL.
-    if name == "username":
-        return not value.isprintable()
-    return any(0xD800 <= ord(char) <= 0xDFFF for char in value)
 
 
 def _account(user: User) -> Account:
@@ -186,7 +137,8 @@ def _account(user: User) -> Account:
     )
 
 
-def _tell(request: HttpRequest, event: str, username: str) -> None:
+def tell(request: HttpRequest, event: str, username: str) -> None:
+    """A line of auth.log about an account."""
     call = call_of(request)
     log.info(
         event,

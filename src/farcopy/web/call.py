@@ -10,23 +10,27 @@ from typing import cast
 
 from django.http import HttpRequest
 
-from farcopy.store.models import User
+from farcopy.store.models import Session, User
 from farcopy.web.origin import is_address
 from farcopy.web.routes import API_PREFIX, ROUTES, UNKNOWN_ACTION, Route
 
 
 @dataclass(slots=True)
 class Call:
-    """user: signed in, or signing in. tried_username: given at a login that failed.
+    """session: it came with. user: signed in, or signing in. tried_username: given at a
+    login that failed.
 
-    fields: the object in the body. code: of the refusal, "" when there is none.
+    account: the name of the one a call about accounts is about. fields: the object in
+    the body. code: of the refusal, "" when there is none.
     """
 
     request_id: str
     route: Route | None
     address: str
+    session: Session | None = None
     user: User | None = None
     tried_username: str = ""
+    account: str = ""
     fields: dict[str, object] = field(default_factory=dict)
     code: str = ""
 

@@ -58,9 +58,9 @@ class GateMiddleware:
             if HEALTH.damage is not None:
                 raise HEALTH.damage  # parts of it may read well: nothing is to rely on them
             wait_at_most(BUSY_S)
-            sessions.open_session(request)
-            call.user = sessions.signed_in_user(request)
-            if call.user is not None:
+            call.session = sessions.open_session(request)
+            if call.session is not None:
+                call.user = call.session.user
                 caller = Caller(call.user.role, call.user.must_change_password)
         decision = decide(
             Facts(
@@ -75,8 +75,8 @@ class GateMiddleware:
         )
         if isinstance(decision, Passed):
             call.fields = decision.fields
-            if call.user is not None and not decision.route.is_polled:
-                sessions.touch(request)
+            if call.session is not None and not decision.route.is_polled:
+                sessions.touch(call.session)
         return decision
 
 

@@ -25,6 +25,9 @@ _ALWAYS: Final = {
 }
 
 
+_YEAR_S: Final = 365 * 24 * 3600
+
+
 class HeadersMiddleware:
     """Begins the `Call` and writes the headers that do not depend on the answer."""
 
@@ -37,6 +40,8 @@ class HeadersMiddleware:
         response["X-Request-ID"] = call.request_id
         for name, value in _ALWAYS.items():
             response[name] = value
+        if request.is_secure():
+            response["Strict-Transport-Security"] = f"max-age={_YEAR_S}"
         if is_api(request):
             response["Cache-Control"] = "no-store"
         _fit_body(request, response)

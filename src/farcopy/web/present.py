@@ -49,7 +49,7 @@ def status_data(view: StatusView, now: datetime) -> status_schemas.StatusData:
     return status_schemas.StatusData.model_validate(
         {
             "last_sync": None if view.last_sync is None else _last_sync(view.last_sync, now),
-            "sync_history": [_history_entry(run, now) for run in view.history],
+            "sync_history": [history_entry(run, now) for run in view.history],
             "configuration": {
                 "sync_enabled": settings.sync_enabled,
                 "sync_interval": settings.sync_interval,
@@ -61,6 +61,8 @@ def status_data(view: StatusView, now: datetime) -> status_schemas.StatusData:
             "statistics": _statistics(view.statistics),
             "current_sync": None if view.current is None else _current(view.current),
             "backlog": None if view.backlog is None else _backlog(view.backlog),
+            "health": _health(view, now),
+            "now": shown(now),
             "last_verification": verification(view.last_verification),
             "service_running": view.is_service_running,
             "frozen": None if view.frozen is None else _frozen(view.frozen),
@@ -108,7 +110,7 @@ def _statistics(totals: StoredStatistics) -> dict[str, object]:
     }
 
 
-def _history_entry(run: RunRecord, now: datetime) -> dict[str, object]:
+def history_entry(run: RunRecord, now: datetime) -> dict[str, object]:
     is_on = run.status is RunState.RUNNING
     seconds = (now - run.started_at).total_seconds() if is_on else run.duration_s
     return {
@@ -120,12 +122,14 @@ def _history_entry(run: RunRecord, now: datetime) -> dict[str, object]:
         "started_at": shown(run.started_at),
         "completed_at": shown(run.completed_at),
         "duration_seconds": max(round(seconds), 0),
+        "end": run.end,
+        "requested_by": run.requested_by,
     }
 
 
 def _last_sync(run: RunRecord, now: datetime) -> dict[str, object]:
     return {
-        **_history_entry(run, now),
+        **history_entry(run, now),
         "destination": run.destination,
         "total_size_bytes": run.counts.bytes_synced,
         "error_message": run.error_message,
@@ -138,6 +142,23 @@ def _frozen(freeze: Freeze) -> dict[str, object]:
         "changed_files": freeze.changed_files,
         "vanished_files": freeze.vanished_files,
         "known_files": freeze.known_files,
+    }
+
+
+def _health(view: StatusView, now: datetime) -> dict[str, object]:
+    health, waiting = view.health, view.waiting
+    is_late = waiting is not None and waiting.files > 0
+    return {
+        "level": health.level.value,
+        "code": health.code,
+        "title": health.title,
+        "text": health.text,
+        "waiting_files": waiting.files if waiting else None,
+        "waiting_bytes": waiting.bytes if waiting else None,
+        "lag_seconds": round((now - waiting.since).total_seconds()) if waiting and is_late else (
+            None if waiting is None else 0),
+        "is_whole": waiting.is_whole if waiting else True,
+        "looked_at": shown(waiting.looked_at) if waiting else None,
     }
 
 
@@ -173,6 +194,8 @@ def _current(run: CurrentSync) -> dict[str, object]:
         "run_id": run.run_id,
         "sync_type": run.sync_type.value,
         "phase": run.phase,
+        "is_cancelling": run.is_cancelling,
+        "connections": run.connections,
         "files_done": run.files_done,
         "files_due": run.files_due,
         "bytes_done": run.bytes_done,

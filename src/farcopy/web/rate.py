@@ -29,3 +29,8 @@ class RateLimit:
                 return taken[0] + self._window_s - now
             taken.append(now)
             return 0.0
+
+
+CONNECTION_TESTS = RateLimit(calls=6, window_s=60.0)
+"""Of test-connection and doctor together. Hosts ban a client after a handful of bad logins;
+and it must not serve as a port scanner."""

@@ -55,6 +55,7 @@ PASSWORD_CHANGE_REQUIRED: Final = Refusal(
     "Forbidden - The password was generated and must be changed first",
 )
 NOT_FOUND: Final = Refusal(404, "not_found", "Not found")
+NO_SUCH_RUN: Final = Refusal(404, "no_such_run", "There is no run with this id")
 CROSS_SITE: Final = Refusal(
     403, "cross_site", "Forbidden - Request from another site; see CORS_ALLOWED_ORIGINS"
 )
@@ -63,6 +64,21 @@ NOT_JSON: Final = Refusal(
 )
 TOO_LARGE: Final = Refusal(413, "body_too_large", "The body is larger than 64 KiB")
 EMPTY_BODY: Final = Refusal(400, "empty_body", "The body is empty; a JSON object is expected")
+USER_UNKNOWN: Final = Refusal(404, "user_unknown", "There is no account of this name")
+USER_EXISTS: Final = Refusal(409, "user_exists", "There is an account of this name")
+LAST_ADMIN: Final = Refusal(
+    409, "last_admin", "This is the last active admin; make another account an admin first"
+)
+BAD_REQUEST: Final = Refusal(400, "bad_request", "This is no HTTP request")
+REQUEST_TIMEOUT: Final = Refusal(
+    408, "request_timeout", "The request did not arrive whole within its time"
+)
+HEADERS_TOO_LARGE: Final = Refusal(
+    431, "headers_too_large", "The request line and headers are larger than 16 KiB"
+)
+NOT_IMPLEMENTED: Final = Refusal(
+    501, "not_implemented", "This transfer encoding is not supported"
+)
 INTERNAL: Final = Refusal(500, "internal", "Internal server error; the log has the request_id")
 
 
@@ -79,6 +95,10 @@ def too_many(code: str, text: str, wait_s: float) -> Refusal:
     return Refusal(429, code, text, {"Retry-After": seconds})
 
 
+def too_many_tests(wait_s: float) -> Refusal:
+    return too_many("too_many_tests", "Too many connection tests; try again later", wait_s)
+
+
 MAX_NAMED_FIELDS: Final = 50
 MAX_NAME_LENGTH: Final = 64
 
@@ -92,6 +112,10 @@ def invalid_fields(
     if len(problems) > MAX_NAMED_FIELDS:
         lines.append(f"and {len(problems) - MAX_NAMED_FIELDS} more")
     return Refusal(400, code, f"{text}: {'; '.join(lines)}", more={"fields": shown})
+
+
+def weak_password(field_name: str, why: str) -> Refusal:
+    return invalid_fields({field_name: f"is not usable: {why}"}, "weak_password")
 
 
 def _shown(name: str) -> str:

@@ -6,7 +6,7 @@ from core.config.FIELDS; what they may be is checked there and nowhere else.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, ConfigDict, create_model
 from pydantic import Field as Described
 
 from farcopy.core.config import FIELDS, PASSWORD_MASK, Field
@@ -232,11 +232,25 @@ class AccountAnswer(Answer):
     data: Account = told("The account.", example_of(Account))
 
 
-class LoginBody(BaseModel):
-    username: str = told("The account's name.", "admin")
-    password: str = told("Its password.", "correct horse battery staple")
+class Body(BaseModel):
+    """A request's. Only documents it: the views check, and refuse unknown fields."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
-class PasswordBody(BaseModel):
-    current_password: str = told("The password of this moment.", "correct horse battery staple")
-    new_password: str = told("The new one, 8 characters or more.", "another long sentence of mine")
+class LoginBody(Body):
+    username: str = told("The account's name.", "admin", min_length=1, max_length=150)
+    password: str = told(
+        "Its password.", "correct horse battery staple", min_length=1, max_length=4096
+    )
+
+
+class PasswordBody(Body):
+    current_password: str = told(
+        "The password of this moment.", "correct horse battery staple",
+        min_length=1, max_length=4096,
+    )
+    new_password: str = told(
+        "The new one, 8 characters or more.", "another long sentence of mine",
+        min_length=8, max_length=4096,
+    )

@@ -1,112 +1,76 @@
 """Sign-in sessions: rows of which only a hash of the id is stored, idle and absolute ends.
 
-Also Django's SESSION_ENGINE (`SessionStore`). There is no session middleware:
-the gate opens a session, sign-in and sign-out write it, and nothing else does.
+The gate asks who is signed in, sign-in and sign-out write; nothing else does.
+Django's own session framework is not used: it hands data around, we need a name.
 """
 
-import contextlib
 import logging
+import secrets
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Literal
+from typing import Final, Literal
 
 from django.conf import settings
-from django.contrib.auth import get_user, login
-from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
-from django.contrib.sessions.base_session import AbstractBaseSession
-from django.contrib.sessions.models import Session
+from django.contrib.auth.signals import user_logged_in
 from django.db import Error as DatabaseProblem
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
-from farcopy.core.errors import LedgerTrouble
 from farcopy.store.health import HEALTH
-from farcopy.store.models import User
+from farcopy.store.models import Session, User
+from farcopy.web.call import call_of
 
 log = logging.getLogger("farcopy.web")
-_SIGNED_IN_AT = "signed_in_at"
-_LAST_USED_AT = "last_used_at"
-_TOUCH_EVERY = timedelta(minutes=1)
+MAX_SESSIONS: Final = 5
+"""Of one account; one more ends the one that was longest unused."""
+_TOUCH_EVERY: Final = timedelta(minutes=1)
 """A write per request would be dear; the idle end is at most this much early."""
 
 
-_unsaved_uses: dict[str, float] = {}
+_unsaved_uses: dict[str, datetime] = {}
 _MAX_UNSAVED = 1000
 """When sessions were last used, while that cannot be written; of this process only."""
 
 
-def _stored(session_id: str) -> str:
-    # The column holds 40 characters: 160 bits of the hash, as many as the id has.
-    return sha256(session_id.encode()).hexdigest()[:40]
+def open_session(request: HttpRequest) -> Session | None:
+    """The session of the request's cookie, if it is still good.
 
-
-class SessionStore(DatabaseStore):
-    """Django's database sessions, with the id hashed: a copy of the database signs nobody in."""
-
-    def _get_session_from_db(self) -> Session | None:
-        row = Session.objects.filter(
-            session_key=_stored(self.session_key or ""), expire_date__gt=timezone.now()
-        ).first()
-        if row is None:
-            self._session_key = None
-        return row
-
-    def exists(self, session_key: str) -> bool:
-        return Session.objects.filter(session_key=_stored(session_key)).exists()
-
-    def create_model_instance(self, data: dict[str, object]) -> AbstractBaseSession:
-        row = super().create_model_instance(data)
-        row.session_key = _stored(row.session_key)
-        return row
-
-    def delete(self, session_key: str | None = None) -> None:
-        key = session_key or self.session_key
-        if key is not None:
-            Session.objects.filter(session_key=_stored(key)).delete()
-
-
-def open_session(request: HttpRequest) -> None:
-    """Hang the session on the request. What a cookie holds is only ever hashed, never stored."""
-    request.session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
-
-
-def signed_in_user(request: HttpRequest) -> User | None:
-    """The user as the database has him now: disabled or with another password is nobody."""
-    user = get_user(request)
-    if not isinstance(user, User):
+    The account is as the database has it now: disabled or with another password is nobody.
+    """
+    session_id = _cookie_of(request)
+    if not session_id:
         return None
-    session = request.session
-    last_used_at = _unsaved_uses.get(session.session_key or "", session.get(_LAST_USED_AT))
-    if is_over(session.get(_SIGNED_IN_AT), last_used_at, timezone.now()):
-        # One that cannot be removed now is over all the same.
-        with contextlib.suppress(LedgerTrouble):
-            session.flush()
+    session = Session.objects.select_related("user").filter(id_hash=_hash(session_id)).first()
+    if session is None:
         return None
-    return user
+    last_used_at = _unsaved_uses.get(session.id_hash, session.last_used_at)
+    if is_over(session.signed_in_at, last_used_at, timezone.now()):
+        return None
+    user = session.user
+    if not user.is_active or not constant_time_compare(session.password_mark, _mark(user)):
+        return None
+    return session
 
 
-def is_over(signed_in_at: object, last_used_at: object, now: datetime) -> bool:
-    """Past the absolute or the idle end; a session without its times is over too."""
-    if not isinstance(signed_in_at, float) or not isinstance(last_used_at, float):
-        return True
-    moment = now.timestamp()
+def is_over(signed_in_at: datetime, last_used_at: datetime, now: datetime) -> bool:
+    """Past the absolute or the idle end."""
     return (
-        moment - signed_in_at > settings.SESSION_ABSOLUTE.total_seconds()
-        or moment - last_used_at > settings.SESSION_IDLE.total_seconds()
+        now - signed_in_at > settings.SESSION_ABSOLUTE
+        or now - last_used_at > settings.SESSION_IDLE
     )
 
 
-def touch(request: HttpRequest) -> None:
+def touch(session: Session) -> None:
     """Put the idle end off."""
-    now = timezone.now().timestamp()
-    if now - request.session[_LAST_USED_AT] < _TOUCH_EVERY.total_seconds():
+    now = timezone.now()
+    key = session.id_hash
+    if now - _unsaved_uses.get(key, session.last_used_at) < _TOUCH_EVERY:
         return
-    key = request.session.session_key or ""
     try:
         if HEALTH.trouble is None:
-            request.session[_LAST_USED_AT] = now
-            request.session.save()
+            Session.objects.filter(pk=key).update(last_used_at=now)
             _unsaved_uses.pop(key, None)
             return
     except DatabaseProblem:
@@ -118,17 +82,22 @@ def touch(request: HttpRequest) -> None:
 
 def sign_in(request: HttpRequest, user: User, response: HttpResponse) -> None:
     """A new session under a new id; one that came with the request is worthless after."""
+    session_id = secrets.token_urlsafe(32)
+    now = timezone.now()
     with transaction.atomic():
-        SessionStore.clear_expired()
-        request.session.flush()
-        login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-        now = timezone.now().timestamp()
-        request.session[_SIGNED_IN_AT] = now
-        request.session[_LAST_USED_AT] = now
-        request.session.save()
+        # The row is locked: of two sign-ins at once each counts the other.
+        user = User.objects.select_for_update().get(pk=user.pk)
+        _end(request)
+        _end_old_ones(user, now)
+        Session.objects.create(
+            id_hash=_hash(session_id), user=user, password_mark=_mark(user),
+            signed_in_at=now, last_used_at=now,
+        )
+        # axes forgets the wrong passwords before, Django notes the last login.
+        user_logged_in.send(sender=User, request=request, user=user)
     response.set_cookie(
         settings.SESSION_COOKIE_NAME,
-        request.session.session_key or "",
+        session_id,
         httponly=True,
         secure=settings.SESSION_COOKIE_SECURE or request.is_secure(),
         samesite=_same_site(),
@@ -136,8 +105,41 @@ def sign_in(request: HttpRequest, user: User, response: HttpResponse) -> None:
 
 
 def sign_out(request: HttpRequest, response: HttpResponse) -> None:
-    request.session.flush()
+    _end(request)
     response.delete_cookie(settings.SESSION_COOKIE_NAME, samesite=_same_site())
+
+
+def _end(request: HttpRequest) -> None:
+    session = call_of(request).session
+    if session is not None:
+        session.delete()
+
+
+def _end_old_ones(user: User, now: datetime) -> None:
+    """Those that are over, whosever, and of this account all but the last used few."""
+    Session.objects.filter(signed_in_at__lt=now - settings.SESSION_ABSOLUTE).delete()
+    of_account = Session.objects.filter(user=user).order_by("-last_used_at")
+    kept = list(of_account.values_list("pk", flat=True)[: MAX_SESSIONS - 1])
+    of_account.exclude(pk__in=kept).delete()
+
+
+def _cookie_of(request: HttpRequest) -> str:
+    """What the cookie holds; "" when it is missing, or named twice.
+
+    Of two, one may be planted by a neighbouring site on the same host: neither counts.
+    """
+    name = settings.SESSION_COOKIE_NAME
+    parts = request.META.get("HTTP_COOKIE", "").split(";")
+    given = [part for part in parts if part.partition("=")[0].strip() == name]
+    return request.COOKIES.get(name, "") if len(given) == 1 else ""
+
+
+def _hash(session_id: str) -> str:
+    return sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _mark(user: User) -> str:
+    return user.get_session_auth_hash()
 
 
 def _same_site() -> Literal["Lax", "None"]:

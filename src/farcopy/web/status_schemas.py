@@ -25,6 +25,10 @@ class HistoryEntry(BaseModel):
     started_at: StartedAt
     completed_at: str | None = told("null while it runs.", "2025-11-22 10:30:45")
     duration_seconds: int = told("Whole seconds; so far, while it runs.", 45)
+    end: Literal["", "finished", "cancelled", "stopped", "crashed"] = told(
+        "Why it ended; empty while it runs.", "finished"
+    )
+    requested_by: str = told("The account that asked for it; empty for automatic runs.", "admin")
 
 
 class LastSync(HistoryEntry):
@@ -53,6 +57,8 @@ class CurrentSync(BaseModel):
     run_id: RunId
     sync_type: Kind
     phase: str = told("What it does at the moment.", "transferring")
+    connections: int = told("FTP connections in use.", 4)
+    is_cancelling: bool = told("Whether it was asked to end.", False)
     files_done: int = told("Files settled, failed ones too.", 17)
     files_due: int = told("Files found so far that have to go.", 42)
     bytes_done: int = told("Bytes on their way or stored.", 104857600)
@@ -97,6 +103,27 @@ class Frozen(BaseModel):
     known_files: int = told("Files the remote held then.", 2140)
 
 
+class Health(BaseModel):
+    """All of it in one sentence: is everything off-site, and what is to be done."""
+
+    level: Literal["good", "busy", "idle", "warn", "bad"] = told("The colour.", "good")
+    code: str = told(
+        "Which sentence: good, due, running, new, setup, manual, late, cut, partial, "
+        "files_failed, failed, service, frozen or ledger.", "good",
+    )
+    title: str = told("The sentence.", "Everything is off-site")
+    text: str = told(
+        "What is known, and what to do.", "As of the last look at the sources, 12 min ago."
+    )
+    waiting_files: int | None = told(
+        "Files not yet off-site at the last look or run; null before the first.", 0
+    )
+    waiting_bytes: int | None = told("Their bytes.", 0)
+    lag_seconds: int | None = told("For how long a file has waited at most; 0 if none waits.", 0)
+    is_whole: bool = told("false: that look was cut short, and more may wait.", True)
+    looked_at: str | None = told("When it was.", "2025-11-22 10:30:45")
+
+
 class StatusData(BaseModel):
     last_sync: LastSync | None = told(
         "The last finished run; null before the first.", example_of(LastSync)
@@ -114,6 +141,8 @@ class StatusData(BaseModel):
         "The last comparison of the remote with what was sent; null before the first.",
         example_of(LastVerification),
     )
+    health: Health = told("All of it in one sentence.", example_of(Health))
+    now: str = told("The time of this answer, in the zone of all others.", "2025-11-22 10:42:45")
     service_running: bool = told(
         "Whether the background service lives; without it nothing syncs.", True
     )

@@ -7,7 +7,8 @@ as many as the tuning wants at that moment. One too many ends after its batch.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from farcopy.core.errors import TooManyConnections
 from farcopy.core.ports import Stop, Worker
@@ -15,6 +16,8 @@ from farcopy.planning.tuning import ConnectionTuning, Seen
 
 WAITING_A_WORKER = 2
 POLL_S = 0.2
+MOST_OPEN = 2
+"""A worker takes the next batch when of those before one file is in hand."""
 
 
 class ThreadDispatcher:
@@ -117,12 +120,13 @@ class ThreadDispatcher:
         worker: Worker | None = None
         try:
             while (batch_id := self._take()) is not None:
+                taken = deque([batch_id], MOST_OPEN)
                 try:
                     if worker is None:
                         worker = self._enlist()
-                    worker.execute(batch_id)
+                    worker.execute(batch_id, partial(self._take_next, taken))
                 except TooManyConnections:
-                    self._give_back(batch_id)
+                    self._give_back(taken)
                     return
                 finally:
                     with self._changed:
@@ -165,11 +169,20 @@ class ThreadDispatcher:
             self._changed.notify_all()
             return batch_id
 
-    def _give_back(self, batch_id: int) -> None:
+    def _take_next(self, taken: deque[int]) -> int | None:
+        """For a worker that has nearly done what it took: at once, or not at all."""
+        with self._changed:
+            if not self._batches or len(self._living) > self._tuning.wanted:
+                return None
+            taken.append(self._batches.popleft())
+            self._changed.notify_all()
+            return taken[-1]
+
+    def _give_back(self, taken: Iterable[int]) -> None:
         """The server takes no more connections: this thread was one too many."""
         with self._changed:
             if not self._is_aborted:
-                self._batches.appendleft(batch_id)
+                self._batches.extendleft(taken)
             self._living.discard(threading.current_thread())
             self._tuning.refused(time.monotonic(), len(self._living))
             self._changed.notify_all()

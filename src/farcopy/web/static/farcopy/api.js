@@ -1,15 +1,22 @@
 // Calls of the API. Every answer is the envelope; a refusal is thrown as ApiError.
 
 export class ApiError extends Error {
-  constructor(status, envelope) {
-    super(envelope.error || "The server cannot be reached");
+  constructor(status, envelope, retryAfter = 0) {
+    super(envelope.error || "farcopy cannot be reached");
     this.status = status;
     this.code = envelope.code || "unreachable";
+    this.fields = envelope.fields || {};
+    this.hint = envelope.hint || "";
+    this.retryAfter = retryAfter;
+  }
+
+  get isSignedOut() {
+    return this.status === 401 && this.code === "unauthorized";
   }
 }
 
-async function call(method, path, body) {
-  const options = { method, credentials: "same-origin", headers: {} };
+async function call(method, path, { body, query, headers = {} } = {}) {
+  const options = { method, credentials: "same-origin", headers: { ...headers } };
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
@@ -17,24 +24,50 @@ async function call(method, path, body) {
   let response;
   let envelope;
   try {
-    response = await fetch(`/api/${path}`, options);
+    response = await fetch(`/api/${path}${asQuery(query)}`, options);
     envelope = await response.json();
   } catch {
     throw new ApiError(0, {});
   }
   if (!response.ok) {
-    throw new ApiError(response.status, envelope);
+    throw new ApiError(response.status, envelope, Number(response.headers.get("Retry-After")) || 0);
   }
   return envelope;
 }
 
+export function asQuery(values = {}) {
+  const given = Object.entries(values).filter(([, value]) => value !== "" && value != null);
+  return given.length ? `?${new URLSearchParams(given)}` : "";
+}
+
+const get = (path, query) => call("GET", path, { query });
+const post = (path, body) => call("POST", path, { body });
+
 export const api = {
-  me: () => call("GET", "auth/me.php"),
-  login: (username, password) => call("POST", "auth/login.php", { username, password }),
-  logout: () => call("POST", "auth/logout.php"),
-  changePassword: (body) => call("POST", "auth/password.php", body),
-  status: () => call("GET", "sync/status.php"),
-  syncNow: () => call("POST", "sync/sync-now.php"),
-  confirmChanges: () => call("POST", "sync/confirm-changes.php"),
-  testConnection: () => call("POST", "sync/test-connection.php"),
+  me: () => get("auth/me.php"),
+  login: (username, password) => post("auth/login.php", { username, password }),
+  logout: () => post("auth/logout.php"),
+  changePassword: (body) => post("auth/password.php", body),
+
+  status: () => get("sync/status.php"),
+  chart: (days) => get("sync/chart.php", { days }),
+  runs: (query) => get("sync/runs.php", query),
+  run: (query) => get("sync/run.php", query),
+  retry: (body) => post("sync/retry.php", body),
+  startSync: () => call("POST", "sync/sync-now.php", { headers: { Prefer: "respond-async" } }),
+  cancel: () => post("sync/cancel.php"),
+  confirmChanges: () => post("sync/confirm-changes.php"),
+
+  settings: () => get("sync/get-config.php"),
+  changeSettings: (changes) => post("sync/configure-sync.php", changes),
+  sources: () => get("sync/sources.php"),
+  doctor: () => post("sync/doctor.php"),
+
+  people: () => get("users/list.php"),
+  addPerson: (body) => post("users/add.php", body),
+  changePerson: (body) => post("users/change.php", body),
+  resetPassword: (username) => post("users/reset-password.php", { username }),
+  unlock: (username) => post("users/unlock.php", { username }),
+
+  audit: (query) => get("audit/list.php", query),
 };

@@ -1,130 +1,123 @@
-// The page: sign-in, forced change of a generated password, overview.
+// The page: who is signed in decides whether a view or sign-in is shown; the address, which view.
 
 import { api } from "./api.js";
-import { drawStatus } from "./overview.js";
+import { fill, h } from "./dom.js";
+import { during, explain } from "./failure.js";
+import { hush } from "./notice.js";
+import { session } from "./session.js";
+import { askNow, stopWatching } from "./watch.js";
 
-const POLL_RUNNING_MS = 1000;
-const POLL_IDLE_MS = 10000;
-const VIEWS = ["sign-in", "new-password", "overview"];
-const $ = (id) => document.getElementById(id);
-let timer;
+const VIEWS = {
+  "": () => import("./views/overview.js"),
+  setup: () => import("./views/setup.js"),
+  runs: () => import("./views/runs.js"),
+  run: () => import("./views/run.js"),
+  settings: () => import("./views/settings.js"),
+  connection: () => import("./views/doctor.js"),
+  people: () => import("./views/people.js"),
+  audit: () => import("./views/audit.js"),
+  password: () => import("./views/password.js"),
+};
+const main = document.getElementById("main");
+const navigation = document.getElementById("navigation");
+const who = document.getElementById("who");
+let close = () => {};
+let turn = 0;
 
-function show(view) {
-  for (const id of VIEWS) $(id).hidden = id !== view;
-  $("who").hidden = view === "sign-in";
-  if (view !== "overview") clearTimeout(timer);
-  const first = $(view).querySelector("input");
-  if (first) first.focus();
+// "#/runs/15?files=skipped" -> { name: "run", id: "15", query }
+export function addressOf(hash) {
+  const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
+  const [name, id = ""] = path.split("/");
+  return { name: name === "runs" && id ? "run" : name, id, query: new URLSearchParams(query) };
 }
 
-function tell(text, kind = "") {
-  $("notice").textContent = text;
-  $("notice").className = `notice ${kind}`;
-  $("notice").hidden = text === "";
-}
-
-function explain(error) {
-  if (error.status === 401 && error.code === "unauthorized") {
-    show("sign-in");
-    tell("Please sign in.");
-  } else if (error.code === "password_change_required") {
-    show("new-password");
-  } else {
-    tell(error.message, "bad");
-  }
-}
-
-async function refresh() {
-  clearTimeout(timer);
-  let delay = POLL_IDLE_MS;
+async function show() {
+  const mine = ++turn;
+  const address = addressOf(window.location.hash);
+  close();
+  close = () => {};
+  hush();
+  const load = viewFor(address);
+  const view = await load();
+  if (mine !== turn) return; // another address came meanwhile
+  document.title = `${view.title(address)} · farcopy`;
+  markNavigation(address);
+  main.replaceChildren();
   try {
-    const { data } = await api.status();
-    drawStatus(data);
-    if (data.current_sync !== null) delay = POLL_RUNNING_MS;
+    const ended = await view.open(main, address);
+    if (mine === turn) close = ended || close;
+    else ended?.();
   } catch (error) {
     explain(error);
+    if (mine === turn) await sayMissing(error);
   }
-  if (!$("overview").hidden) timer = setTimeout(refresh, delay);
+  if (mine === turn) focusHeading();
 }
 
-async function enter(account) {
-  $("who-name").textContent = `${account.username} (${account.role})`;
-  if (account.must_change_password) {
-    show("new-password");
-  } else if (account.role !== "admin") {
-    show("overview");
-    $("overview").hidden = true;
-    tell("Only the admin role may see and steer farcopy.", "warn");
-  } else {
-    show("overview");
-    await refresh();
+function viewFor(address) {
+  if (!session.account) return () => import("./views/sign_in.js");
+  if (session.account.must_change_password) return VIEWS.password;
+  if (session.account.role !== "admin" && address.name !== "password") {
+    return () => import("./views/no_access.js");
   }
+  return VIEWS[address.name] || (() => import("./views/not_found.js"));
 }
 
-async function during(button, work) {
-  button.disabled = true;
-  try {
-    await work();
-  } catch (error) {
-    explain(error);
-  } finally {
-    button.disabled = false;
-  }
+// A view that could not even begin: there is no such run, or nobody answers.
+async function sayMissing(error) {
+  if (main.querySelector("h1") || error.isSignedOut) return;
+  (await import("./views/not_found.js")).open(main, { message: error.message });
 }
 
-function onSubmit(id, work) {
-  $(id).addEventListener("submit", (event) => {
-    event.preventDefault();
-    const form = event.target;
-    const values = Object.fromEntries(new FormData(form));
-    during(form.querySelector("button"), async () => {
-      const { data } = await work(values);
-      form.reset();
-      tell("");
-      await enter(data);
-    });
+// Where a reader goes on: the field to fill in, else the heading.
+function focusHeading() {
+  if (main.contains(document.activeElement)) return;
+  const target = main.querySelector("[autofocus]") || main.querySelector("h1");
+  target?.focus({ preventScroll: true });
+  window.scrollTo(0, 0);
+}
+
+function markNavigation({ name }) {
+  const isIn = session.account !== null;
+  document.body.classList.toggle("signed-out", !isIn);
+  navigation.hidden = !isIn || session.account.role !== "admin" || session.account.must_change_password;
+  for (const link of navigation.querySelectorAll("a")) {
+    const isHere = link.getAttribute("href") === `#/${name === "run" ? "runs" : name}`;
+    if (isHere) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  fill(who, isIn && [
+    h("a", { href: "#/password", title: "Change my password" }, session.account.username),
+    h("button", { type: "button", class: "link", onclick: signOut }, "Sign out"),
+  ]);
+}
+
+function signOut(event) {
+  during(event.currentTarget, async () => {
+    await api.logout();
+    session.end();
   });
 }
 
-onSubmit("sign-in", (values) => api.login(values.username, values.password));
-onSubmit("new-password", (values) => api.changePassword(values));
+// The address stays through sign-in: it is where one wanted to be.
+session.whenBegun((account) => {
+  if (account.role === "admin" && !account.must_change_password) askNow();
+  show();
+});
+session.whenEnded(() => {
+  stopWatching();
+  show();
+});
+window.addEventListener("hashchange", show);
 
-$("sign-out").addEventListener("click", (event) => during(event.target, async () => {
-  await api.logout();
-  show("sign-in");
-  tell("Signed out.");
-}));
-
-$("run-now").addEventListener("click", (event) => during(event.target, async () => {
-  tell("Syncing …");
-  const running = api.syncNow();
-  running.catch(() => {}); // told below; the refresh in between must not lose it
-  clearTimeout(timer);
-  timer = setTimeout(refresh, POLL_RUNNING_MS);
-  const answer = await running;
-  tell(`${answer.message}: ${answer.data.files_synced} files, ${answer.data.total_size_mb} MB`,
-    answer.data.status === "partial" ? "warn" : "good");
-  await refresh();
-}));
-
-$("confirm-changes").addEventListener("click", (event) => during(event.target, async () => {
-  if (!window.confirm("Replace the copies on the remote by the changed files?")) return;
-  const answer = await api.confirmChanges();
-  tell(answer.message, "good");
-  await refresh();
-}));
-
-$("test-connection").addEventListener("click", (event) => during(event.target, async () => {
-  tell("Testing the connection …");
-  const { data } = await api.testConnection();
-  const how = data.is_encrypted ? "encrypted" : "not encrypted";
-  tell(`${data.message}: ${data.files_in_directory} files in ${data.ftp_path}, ${how}`, "good");
-}));
+// With "#main" alone the router would look for a view of that name.
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
 
 try {
-  const { data } = await api.me();
-  await enter(data);
-} catch (error) {
-  explain(error);
-  if (error.status === 401) tell("");
+  session.begin((await api.me()).data);
+} catch {
+  show();
 }

@@ -1,0 +1,58 @@
+"""The verbs that try the connection out: test-connection, doctor. Thin, as those of cli.
+
+Imports of the service floor stand inside the verbs, for the reasons cli gives.
+"""
+
+import json
+import sys
+from typing import Final
+
+import click
+
+from farcopy.core.errors import FarcopyError
+from farcopy.process import set_up
+
+EXIT_FAILED: Final = 1
+
+
+@click.command("test-connection")
+def test_connection() -> None:
+    """Log in to the FTP server and list the directory; uploads nothing."""
+    set_up()
+    from farcopy.service.connection import test_connection as test
+
+    try:
+        result = test()
+    except FarcopyError as error:
+        if not error.cause_word:
+            raise
+        click.echo(f"Failed to connect to FTP server: {error.cause_word}\n{error.text}", err=True)
+        sys.exit(EXIT_FAILED)
+    how = "encrypted" if result.is_tls else "NOT encrypted"
+    click.echo(f"FTP connection successful ({how}); "
+               f"{result.files_in_directory} files in the directory")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def doctor(as_json: bool) -> None:
+    """Go the way of a sync to the server step by step, and say what is wrong.
+
+    Writes a small file under a temporary name and removes it. Exit code 0: all is well, 1: not.
+    """
+    set_up()
+    from farcopy.service.doctor import as_data, findings
+    from farcopy.terminal import finding_lines
+
+    found = []
+    for finding in findings():
+        found.append(finding)
+        if not as_json:
+            click.echo("\n".join(finding_lines(finding)))
+    data = as_data(found)
+    if as_json:
+        click.echo(json.dumps(data))
+    sys.exit(0 if data["is_well"] else EXIT_FAILED)
+
+
+VERBS: Final = (test_connection, doctor)

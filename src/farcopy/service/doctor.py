@@ -1,0 +1,89 @@
+"""The doctor: goes the way of a sync to the server, step by step, and says what is wrong.
+
+It writes a small file of its own to the remote and removes it. For the API and `farcopy doctor`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from farcopy.core.errors import FtpNotConfigured
+from farcopy.core.examination import Step, StepResult
+from farcopy.engine.doctor import examine
+from farcopy.ftp.doctor import FtpExamination
+from farcopy.planning.diagnosis import TITLES, Diagnosis, caution, diagnose
+from farcopy.service import wiring
+from farcopy.store import configuration as stored
+
+WITHIN_S = 60.0
+"""All steps together: somebody waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A step as it is told. diagnosis: of one that failed, or that went well with a caution."""
+
+    result: StepResult
+    title: str
+    diagnosis: Diagnosis | None
+
+    @property
+    def status(self) -> str:
+        if self.result.error is not None:
+            return "failed"
+        return "ok" if self.diagnosis is None else "caution"
+
+
+def check_configured() -> None:
+    """Raises: FtpNotConfigured, KeyMismatch."""
+    if not stored.load().settings.is_ftp_configured:
+        raise FtpNotConfigured
+
+
+def findings() -> Iterator[Finding]:
+    """Each step as soon as it is over. Raises: FtpNotConfigured, KeyMismatch."""
+    check_configured()
+    row = stored.load()
+    examination = FtpExamination(
+        wiring.session_settings(row), row.home_id, row.settings.ftp_connections, WITHIN_S
+    )
+    for result in examine(examination, wiring.SystemClock()):
+        error = result.error
+        if error is not None:
+            diagnosis: Diagnosis | None = diagnose(result.step, error, result.sign)
+        else:
+            diagnosis = caution(result.step, result.seen)
+            has_tls = result.step is Step.TLS and diagnosis is None
+            if has_tls and not row.has_seen_tls:
+                stored.note_tls(row.settings)
+        yield Finding(result, TITLES[result.step], diagnosis)
+
+
+def as_data(found: list[Finding]) -> dict[str, object]:
+    """What doctor.php and `farcopy doctor --json` answer: every step, those not reached too."""
+    steps: list[dict[str, object]] = [_step(finding) for finding in found]
+    reached = {finding.result.step for finding in found}
+    steps += [
+        {"step": step.value, "title": TITLES[step], "status": "not_reached", "took_ms": None,
+         "seen": [], "code": "", "cause": "", "action": ""}
+        for step in Step if step not in reached
+    ]
+    is_well = all(finding.result.error is None for finding in found)
+    return {
+        "is_well": is_well,
+        "took_ms": sum(round(finding.result.took_s * 1000) for finding in found),
+        "steps": steps,
+    }
+
+
+def _step(finding: Finding) -> dict[str, object]:
+    result, diagnosis = finding.result, finding.diagnosis
+    return {
+        "step": result.step.value,
+        "title": finding.title,
+        "status": finding.status,
+        "took_ms": round(result.took_s * 1000),
+        "seen": [{"name": name, "value": value} for name, value in result.seen],
+        "code": result.error.code if result.error else "",
+        "cause": diagnosis.cause if diagnosis else "",
+        "action": diagnosis.action if diagnosis else "",
+    }

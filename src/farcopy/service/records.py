@@ -1,0 +1,69 @@
+"""Past runs as the API and the page show them: pages, details, charts, files tried again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from farcopy.core.model import Reason
+from farcopy.planning.backlog import Sample, thinned
+from farcopy.service.runs import text_of_code
+from farcopy.store import backlog, run_details
+from farcopy.store.history import RunRecord
+from farcopy.store.run_details import FileLine, RunPoint
+
+CHART_POINTS: Final = 500
+"""More than a screen has columns for; and the answer stays below 100 ms."""
+SKIP_WORDS: Final = {
+    Reason.SYMLINK.value: "a symbolic link; links are not followed",
+    Reason.SOCKET.value: "a socket, not a file",
+    Reason.FIFO.value: "a named pipe, not a file",
+    Reason.DEVICE.value: "a device, not a file",
+    Reason.SPECIAL.value: "no regular file",
+    Reason.NAME.value: "the name is too long or cannot be expressed on the remote",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetails:
+    """A run, and a page of the files that did not go. outcomes: how many ended how."""
+
+    run: RunRecord
+    outcomes: dict[str, int]
+    files: Sequence[FileLine]
+    next_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """runs: in the order of time; backlog: the worst sample of each stretch of time."""
+
+    runs: Sequence[RunPoint]
+    backlog: Sequence[Sample]
+
+
+def details(run_id: int, files: str, after: int, limit: int) -> RunDetails | None:
+    """files: which list, "unsent" or "skipped". None: there is no such run."""
+    run = run_details.find(run_id)
+    if run is None:
+        return None
+    read = run_details.skipped if files == "skipped" else run_details.unsent
+    found = read(run_id, after, limit + 1)
+    page = found[:limit]
+    return RunDetails(
+        run, run_details.outcomes(run_id), page, page[-1].position if len(found) > limit else None
+    )
+
+
+def chart(since: datetime, until: datetime) -> Chart:
+    return Chart(
+        run_details.finished_since(since, CHART_POINTS),
+        thinned(backlog.since(since), since, until, CHART_POINTS),
+    )
+
+
+def words_of(line: FileLine) -> str:
+    """Why the file did not go, for people."""
+    if line.outcome == "vanished":
+        return "gone from the source; a copy on the remote is kept"
+    return SKIP_WORDS.get(line.reason) or text_of_code(line.reason)

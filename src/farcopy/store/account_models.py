@@ -1,0 +1,66 @@
+"""The tables of accounts and their sign-ins. No behaviour; `models` hands them to Django."""
+
+from typing import ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+
+
+class UserQueries(BaseUserManager["User"]):
+    """What Django's authentication asks for."""
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(username=username)
+
+
+class User(AbstractBaseUser):
+    """An account. Only the admin role passes the sync endpoints."""
+
+    class Role(models.TextChoices):
+        ADMIN = "admin"
+        RADIOLOGIST = "radiologist"
+        TECHNICIAN = "technician"
+        VIEWER = "viewer"
+
+    username = models.CharField(max_length=150, unique=True)
+    role = models.CharField(max_length=20, choices=Role.choices, default=Role.VIEWER)
+    is_active = models.BooleanField(default=True)
+    must_change_password = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[UserQueries] = UserQueries()
+    USERNAME_FIELD = "username"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        db_table = "users"
+
+
+class Session(models.Model):
+    """A sign-in that lasts. A copy of this table signs nobody in: of the id only a hash is kept.
+
+    password_mark: changes with the account's password, which so ends the session.
+    """
+
+    id_hash = models.CharField(max_length=64, primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    password_mark = models.CharField(max_length=128)
+    signed_in_at = models.DateTimeField()
+    last_used_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "sessions"
+
+
+class KnownAddress(models.Model):
+    """Whence an account was signed in to: guesses made elsewhere do not lock it there."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="known_addresses")
+    ip_address = models.CharField(max_length=45)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "known_addresses"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "ip_address"], name="one_known_address")
+        ]

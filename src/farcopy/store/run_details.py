@@ -1,0 +1,147 @@
+"""Past runs, page by page, and what became of each file of one; and files made due again.
+
+Reads by keyset, so that the hundredth page is as quick as the first. What a run
+counts is history's matter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import Count
+from django.utils import timezone
+
+from farcopy.core.states import FileState, RunState
+from farcopy.store.history import RunRecord, record_of
+from farcopy.store.models import Replica, SyncHistory, Transfer
+
+_SOURCE = ("source_file__root", "source_file__directory", "source_file__name")
+_UNSENT = (FileState.FAILED.value, FileState.VANISHED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class WantedRuns:
+    """Which runs. before: only older ones than this id. Times bound started_at."""
+
+    before: int | None = None
+    status: str = ""
+    sync_type: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class RunPoint(NamedTuple):
+    """What a chart needs of a run."""
+
+    id: int
+    started_at: datetime
+    files: int
+    bytes: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileLine:
+    """A file that did not go. id: of its replica; position: for the next page.
+
+    outcome: failed, vanished or skipped; state: where the file stands now.
+    """
+
+    position: int
+    id: int
+    root: str
+    relative_path: str
+    outcome: str
+    reason: str
+    state: str
+    at: datetime
+
+
+def page(wanted: WantedRuns, limit: int) -> list[RunRecord]:
+    """The newest first."""
+    rows = SyncHistory.objects.order_by("-pk")
+    if wanted.before is not None:
+        rows = rows.filter(pk__lt=wanted.before)
+    if wanted.status:
+        rows = rows.filter(status=wanted.status)
+    if wanted.sync_type:
+        rows = rows.filter(sync_type=wanted.sync_type)
+    if wanted.since is not None:
+        rows = rows.filter(started_at__gte=wanted.since)
+    if wanted.until is not None:
+        rows = rows.filter(started_at__lt=wanted.until)
+    return [record_of(row) for row in rows[:limit]]
+
+
+def find(run_id: int) -> RunRecord | None:
+    row = SyncHistory.objects.filter(pk=run_id).first()
+    return None if row is None else record_of(row)
+
+
+def outcomes(run_id: int) -> dict[str, int]:
+    """How many transfers ended how: stored, verified, failed, vanished, pending."""
+    rows = Transfer.objects.filter(run_id=run_id).values_list("outcome").annotate(Count("pk"))
+    return dict(rows)
+
+
+def unsent(run_id: int, after: int, limit: int) -> Sequence[FileLine]:
+    """Files of a run that failed or vanished, in the order they did."""
+    rows = (
+        Transfer.objects.filter(run_id=run_id, outcome__in=_UNSENT, pk__gt=after)
+        .order_by("pk")
+        .values_list(
+            "pk", "replica_id", *(f"replica__{name}" for name in _SOURCE),
+            "outcome", "reason", "replica__state", "at",
+        )[:limit]
+    )
+    return [_line(*row) for row in rows]
+
+
+def skipped(run_id: int, after: int, limit: int) -> Sequence[FileLine]:
+    """What is skipped by rule at the run's destination, as of now."""
+    destination = SyncHistory.objects.filter(pk=run_id).values("destination_id")
+    rows = (
+        Replica.objects.filter(
+            destination_id__in=destination, state=FileState.SKIPPED, pk__gt=after
+        )
+        .order_by("pk")
+        .values_list("pk", "pk", *_SOURCE, "state", "reason", "state", "changed_at")[:limit]
+    )
+    return [_line(*row) for row in rows]
+
+
+def make_due(run_id: int, replica_id: int | None = None) -> int:
+    """Failed files of a run, or one of them, are due at once. Returns how many were failed still.
+
+    A file that was sent meanwhile, or failed in a later run only, is left alone.
+    """
+    failed = Transfer.objects.filter(run_id=run_id, outcome=FileState.FAILED)
+    if replica_id is not None:
+        failed = failed.filter(replica_id=replica_id)
+    with transaction.atomic():
+        return Replica.objects.filter(
+            pk__in=failed.values("replica_id"), state=FileState.FAILED
+        ).update(
+            state=FileState.PENDING, retry_at=None, attempts=0, batch=None,
+            changed_at=timezone.now(),
+        )
+
+
+def finished_since(moment: datetime, limit: int) -> list[RunPoint]:
+    """The newest of them, in the order of time."""
+    rows = (
+        SyncHistory.objects.exclude(status=RunState.RUNNING)
+        .order_by("-pk")
+        .values_list("pk", "started_at", "files_synced", "total_size_bytes", "status")[:limit]
+    )
+    return [point for row in reversed(rows) if (point := RunPoint(*row)).started_at >= moment]
+
+
+def _line(
+    position: int, replica_id: int, root: str, directory: str, name: str,
+    outcome: str, reason: str, state: str, at: datetime,
+) -> FileLine:
+    path = f"{directory}/{name}" if directory else name
+    return FileLine(position, replica_id, root, path, outcome, reason, state, at)

@@ -1,0 +1,66 @@
+"""Reads the fields of a JSON body, strictly typed; every bad one is named in one refusal.
+
+For sign-in and accounts. The settings are checked in core.config.
+"""
+
+from farcopy.store.users import MAX_USERNAME
+from farcopy.web import refusals
+from farcopy.web.refusals import Refused
+
+MAX_PASSWORD = 4096
+
+
+class FieldReader:
+    """Ask for each field, then `check`; until then a bad field reads as empty."""
+
+    def __init__(self, fields: dict[str, object]) -> None:
+        self._fields = fields
+        self._problems: dict[str, str] = {}
+
+    def username(self) -> str:
+        # It goes into tables and logs; NUL in it would be an error of PostgreSQL.
+        name = self._text("username", MAX_USERNAME)
+        if not name.isprintable():
+            self._problems["username"] = "must not contain control characters"
+        return name
+
+    def password(self, name: str = "password", *, is_optional: bool = False) -> str:
+        """Any characters but half a surrogate pair, which has no UTF-8."""
+        if is_optional and name not in self._fields:
+            return ""
+        password = self._text(name, MAX_PASSWORD)
+        if any(0xD800 <= ord(char) <= 0xDFFF for char in password):
+            self._problems[name] = "must not contain control characters"
+        return password
+
+    def choice(self, name: str, choices: tuple[str, ...], *, is_optional: bool = False) -> str:
+        if is_optional and name not in self._fields:
+            return ""
+        value = self._fields.get(name)
+        if not isinstance(value, str) or value not in choices:
+            self._problems[name] = f"must be one of {', '.join(choices)}"
+            return ""
+        return value
+
+    def optional_flag(self, name: str) -> bool | None:
+        value = self._fields.get(name)
+        if isinstance(value, bool):
+            return value
+        if name in self._fields:
+            self._problems[name] = "must be true or false"
+        return None
+
+    def check(self) -> None:
+        """Raises: Refused (400)."""
+        if self._problems:
+            raise Refused(refusals.invalid_fields(self._problems))
+
+    def _text(self, name: str, longest: int) -> str:
+        value = self._fields.get(name)
+        if not isinstance(value, str) or not value:
+            self._problems[name] = "is required, a string"
+        elif len(value) > longest:
+            self._problems[name] = f"must not be longer than {longest} characters"
+        else:
+            return value
+        return ""

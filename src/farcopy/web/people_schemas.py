@@ -1,0 +1,77 @@
+"""The shapes of the account endpoints' answers and bodies, in the manner of `schemas`."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from farcopy.web.schemas import Answer, Body, example_of, told
+
+Role = Literal["admin", "radiologist", "technician", "viewer"]
+_NAME = "The account's name."
+_GENERATED = "kx3M-Tq7w-Rb2n-Vh5Y"
+
+
+class Person(BaseModel):
+    id: int = told("Its number; stays the same.", 2)
+    username: str = told(_NAME, "erika")
+    role: Role = told("Only admin may steer farcopy and see accounts.", "admin")
+    is_active: bool = told("false: it is disabled and cannot sign in.", True)
+    must_change_password: bool = told(
+        "true: its password was made up and must be changed at the next sign-in.", False
+    )
+    is_locked_out: bool = told(
+        "true: after wrong passwords it cannot be signed in to for a while.", False
+    )
+    created_at: str = told(
+        "When it was added (YYYY-MM-DD HH:MM:SS, configured time zone).", "2025-11-22 10:30:45"
+    )
+    last_login_at: str | None = told(
+        "When somebody last signed in to it; null: never.", "2025-11-22 10:30:45"
+    )
+
+
+class AddedPerson(Person):
+    password: str = told(
+        "Only when none was given: the one made up. It is told this once.", _GENERATED, default=""
+    )
+
+
+class ResetPerson(Person):
+    password: str = told("The new password. It is told this once.", _GENERATED)
+
+
+class PeopleData(BaseModel):
+    users: list[Person] = told("Every account, by name.", [example_of(Person)])
+
+
+class PeopleAnswer(Answer):
+    data: PeopleData = told("The accounts.", {"users": [example_of(Person)]})
+
+
+class PersonAnswer(Answer):
+    data: Person = told("The account as it is now.", example_of(Person))
+
+
+class AddedAnswer(Answer):
+    data: AddedPerson = told("The new account.", example_of(AddedPerson))
+
+
+class ResetAnswer(Answer):
+    data: ResetPerson = told("The account as it is now.", example_of(ResetPerson))
+
+
+class NameBody(Body):
+    username: str = told(_NAME, "erika", min_length=1, max_length=150)
+
+
+class AddBody(NameBody):
+    role: Role = told("What it may do.", "viewer")
+    password: str = told(
+        "Its password, 8 characters or more; without one it is made up.",
+        "correct horse battery staple", default="", min_length=8, max_length=4096,
+    )
+
+
+class ChangeBody(NameBody):
+    role: Role = told("Another role.", "viewer", default="viewer")
+    is_active: bool = told("false disables, true enables it.", False, default=True)

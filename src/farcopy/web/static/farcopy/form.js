@@ -1,0 +1,107 @@
+// Fields with labels, hints, units and the errors the API names. Checks nothing itself.
+
+import { h, setText } from "./dom.js";
+import { capital } from "./format.js";
+
+// specs: { name, label, type, hint, unit, choices, value, … }; type: text, password, number,
+// checkbox or select.
+export class Form {
+  constructor(specs, onChange = () => {}) {
+    this.fields = new Map(specs.map((spec) => [spec.name, new Field(spec, onChange)]));
+  }
+
+  get elements() {
+    return [...this.fields.values()].map((field) => field.element);
+  }
+
+  element(name) {
+    return this.fields.get(name).element;
+  }
+
+  field(name) {
+    return this.fields.get(name).input;
+  }
+
+  values() {
+    return Object.fromEntries([...this.fields].map(([name, field]) => [name, field.value]));
+  }
+
+  // Only what differs from what was there at first: the API changes what is named, nothing else.
+  changes() {
+    return Object.fromEntries([...this.fields].filter(([, field]) => field.isChanged)
+      .map(([name, field]) => [name, field.value]));
+  }
+
+  set(values) {
+    for (const [name, field] of this.fields) if (name in values) field.set(values[name]);
+  }
+
+  clearErrors() {
+    for (const field of this.fields.values()) field.tell("");
+  }
+
+  // Whether all that is wrong could be shown beside a field; the first one gets the focus.
+  showErrors(error) {
+    const named = Object.entries(error.fields || {}).filter(([name]) => this.fields.has(name));
+    for (const [name, problem] of named) this.fields.get(name).tell(`${capital(problem)}.`);
+    const first = [...this.fields.values()].find((field) => field.hasError);
+    first?.input.focus();
+    return named.length > 0 && named.length === Object.keys(error.fields).length;
+  }
+}
+
+class Field {
+  constructor(spec, onChange) {
+    this.spec = spec;
+    this.error = h("p", { class: "error", id: `${spec.name}-error` });
+    const described = `${spec.name}-error${spec.hint ? ` ${spec.name}-hint` : ""}`;
+    const common = { id: spec.name, name: spec.name, "aria-describedby": described, oninput: onChange };
+    this.input = spec.type === "select"
+      ? h("select", common, spec.choices.map(([value, text]) => h("option", { value }, text)))
+      : h("input", {
+        ...common, type: spec.type || "text", autocomplete: spec.autocomplete || "off",
+        inputmode: spec.type === "number" ? "numeric" : null, placeholder: spec.placeholder,
+        min: spec.min, max: spec.max, spellcheck: "false", autocapitalize: "none",
+      });
+    const hint = spec.hint && h("p", { class: "hint", id: `${spec.name}-hint` }, spec.hint);
+    const label = h("label", { class: "label", for: spec.name }, spec.label);
+    this.element = spec.type === "checkbox"
+      ? h("div", { class: "field choice" }, this.input, h("div", {}, label, hint, this.error))
+      : h("div", { class: "field" }, label,
+        spec.unit ? h("div", { class: "with-unit" }, this.input, h("span", { class: "unit" }, spec.unit))
+          : this.input, hint, this.error);
+    this.set(spec.value ?? "");
+  }
+
+  get value() {
+    if (this.spec.type === "checkbox") return this.input.checked;
+    if (this.spec.type === "number") return asInteger(this.input);
+    return this.input.value;
+  }
+
+  get isChanged() {
+    return this.value !== this.first;
+  }
+
+  get hasError() {
+    return this.error.textContent !== "";
+  }
+
+  set(value) {
+    if (this.spec.type === "checkbox") this.input.checked = value === true;
+    else this.input.value = value ?? "";
+    this.first = this.value;
+  }
+
+  tell(problem) {
+    setText(this.error, problem);
+    if (problem) this.input.setAttribute("aria-invalid", "true");
+    else this.input.removeAttribute("aria-invalid");
+  }
+}
+
+// What is no whole number goes to the API as it is: it says what is wrong with it.
+function asInteger(input) {
+  const text = input.value.trim();
+  return /^-?\d+$/.test(text) ? Number(text) : text;
+}

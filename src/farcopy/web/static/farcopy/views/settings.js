@@ -1,0 +1,80 @@
+// All settings on one page: nothing is stored until it is saved, and then all of it or nothing.
+
+import { api } from "../api.js";
+import { h, setText } from "../dom.js";
+import { during, explain } from "../failure.js";
+import { Form } from "../form.js";
+import { count } from "../format.js";
+import { tell } from "../notice.js";
+import { GROUPS, specs } from "../settings_fields.js";
+import { askNow } from "../watch.js";
+
+export const title = () => "Settings";
+
+export async function open(main, { query }) {
+  let { configuration: settings } = (await api.settings()).data;
+  const names = GROUPS.flatMap((group) => group.fields);
+  const form = new Form(specs(names, settings), showBar);
+  const changed = h("span");
+  const save = h("button", {}, "Save changes");
+  const bar = h("div", { class: "save-bar", hidden: true }, changed,
+    h("button", { type: "button", class: "plain", onclick: discard }, "Discard"), save);
+  main.append(h("form", { novalidate: true, onsubmit: submit },
+    h("div", { class: "head page-head" },
+      h("div", {}, h("h1", { tabindex: -1 }, "Settings"), h("p", {}, "What is copied, where to, and when.")),
+      h("a", { class: "button plain", href: "#/connection" }, "Examine the connection")),
+    h("div", { class: "stack" }, GROUPS.map((group) => groupPanel(group, form))), bar));
+  const pinned = query.get("fingerprint");
+  if (pinned) offerPin(form, pinned, settings);
+  showBar();
+
+  function showBar() {
+    const number = Object.keys(form.changes()).length;
+    bar.hidden = number === 0;
+    setText(changed, `${count(number, "change")} not saved yet`);
+  }
+
+  function discard() {
+    form.set({ ...settings, ftp_password: "" });
+    form.clearErrors();
+    showBar();
+    main.querySelector("h1").focus();
+  }
+
+  function submit(event) {
+    event.preventDefault();
+    during(save, async () => {
+      form.clearErrors();
+      try {
+        settings = (await api.changeSettings(form.changes())).data;
+      } catch (error) {
+        if (!form.showErrors(error)) explain(error);
+        return;
+      }
+      form.set({ ...settings, ftp_password: "" });
+      showBar();
+      main.querySelector("h1").focus();
+      tell("Saved.", "good", { text: "Examine the connection", work: () => { window.location.hash = "#/connection"; } });
+      await askNow();
+    });
+  }
+}
+
+function groupPanel({ name, about, fields }, form) {
+  const id = `group-${fields[0]}`;
+  const [first, second] = fields;
+  const isPair = second === "ftp_port";
+  return h("section", { class: "panel form-grid", "aria-labelledby": id },
+    h("div", { class: "about" }, h("h2", { id }, name), h("p", {}, about)),
+    h("div", {},
+      isPair && h("div", { class: "side-by-side" }, form.element(first), form.element(second)),
+      fields.slice(isPair ? 2 : 0).map((field) => form.element(field))));
+}
+
+// Comes from the connection check: the field is filled in, and nothing is saved by itself.
+function offerPin(form, fingerprint, settings) {
+  form.field("ftp_tls_fingerprint").value = fingerprint;
+  tell("Compare this fingerprint with the one your host tells you, by telephone or on his page; then give the password and save.", "warn");
+  const target = settings.ftp_password === null ? "ftp_tls_fingerprint" : "ftp_password";
+  form.field(target).setAttribute("autofocus", "");
+}

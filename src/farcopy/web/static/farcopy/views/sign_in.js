@@ -1,0 +1,39 @@
+// Sign-in. The address is left alone: after it one is where one wanted to be.
+
+import { api } from "../api.js";
+import { h, setText } from "../dom.js";
+import { during } from "../failure.js";
+import { session } from "../session.js";
+
+export const title = () => "Sign in";
+
+export function open(main) {
+  const error = h("p", { class: "error", role: "alert" });
+  const name = h("input", { name: "username", autocomplete: "username", required: true, maxlength: 150, autofocus: true });
+  const password = h("input", { name: "password", type: "password", autocomplete: "current-password", required: true });
+  const button = h("button", {}, "Sign in");
+  const form = h("form", { class: "panel narrow", onsubmit: submit },
+    h("div", { class: "page-head" },
+      h("h1", { tabindex: -1 }, "Sign in"),
+      h("p", {}, "Is the archive off-site? One look.")),
+    h("label", { class: "field" }, h("span", { class: "label" }, "User name"), name),
+    h("label", { class: "field" }, h("span", { class: "label" }, "Password"), password),
+    error,
+    h("div", { class: "buttons spaced" }, button));
+  main.append(form);
+
+  function submit(event) {
+    event.preventDefault();
+    during(button, async () => {
+      try {
+        const { data } = await api.login(name.value, password.value);
+        session.begin(data);
+      } catch (refused) {
+        setText(error, refused.retryAfter
+          ? `${refused.message}: in ${Math.ceil(refused.retryAfter / 60)} min.` : `${refused.message}.`);
+        password.value = "";
+        password.focus();
+      }
+    });
+  }
+}

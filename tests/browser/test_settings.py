@@ -1,0 +1,161 @@
+"""Settings, people and the audit trail; a session that ends, and a line that is lost."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.site import Site, sign_in, violations
+
+Shoot = Callable[[Page, str], None]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _configured(site: Site) -> None:
+    site.add_files(3, 1000)
+    site.configure_all()
+    assert site.sync()["success"]
+    site.configure(sync_enabled=True)
+
+
+def test_settings_are_saved_together_and_errors_stand_at_their_fields(
+    site: Site, page: Page, shoot: Shoot
+) -> None:
+    site.open(page, "settings")
+    save = page.get_by_role("button", name="Save changes")
+    expect(save).to_be_hidden()
+    page.get_by_label("Port").fill("70000")
+    page.get_by_label("Orthanc storage directory").fill("somewhere/else")
+    page.get_by_label("Look every").fill("0")
+    expect(page.get_by_text("3 changes not saved yet")).to_be_visible()
+    save.click()
+    expect(page.locator("#ftp_port-error")).to_have_text("Must be between 1 and 65535.")
+    expect(page.locator("#orthanc_storage_path-error")).to_have_text("Must be an absolute path.")
+    expect(page.locator("#monitoring_interval-error")).to_contain_text("between 1 and 1440")
+    expect(page.get_by_label("Orthanc storage directory")).to_be_focused()
+    shoot(page, "settings-errors")
+    assert violations(page) == []
+    page.get_by_role("button", name="Discard").click()
+    expect(page.get_by_label("Port")).to_have_value(str(site.ftp.port))
+
+    page.get_by_label("Every", exact=True).fill("60")
+    save.click()
+    page.get_by_text("Saved.").wait_for()
+    expect(save).to_be_hidden()
+    with site.api() as boss:
+        stored = boss.get("/api/sync/get-config.php").json()["data"]["configuration"]
+    assert (stored["sync_interval"], stored["ftp_port"]) == (60, site.ftp.port)
+
+
+def test_the_password_is_never_shown_and_asked_for_when_the_server_changes(
+    site: Site, page: Page
+) -> None:
+    site.open(page, "settings")
+    expect(page.get_by_label("Password")).to_have_value("")
+    assert site.ftp.password not in page.content()
+    page.get_by_label("Server", exact=True).fill("elsewhere.example")
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.locator("#ftp_password-error")).to_contain_text("Must be given again")
+    expect(page.get_by_label("Password")).to_be_focused()
+
+
+def test_a_fingerprint_of_the_doctor_comes_into_its_field_but_is_not_saved(
+    site: Site, page: Page
+) -> None:
+    site.open(page, f"settings?fingerprint={'AB:' * 31}AB")
+    expect(page.get_by_label("Pinned certificate")).to_have_value("AB:" * 31 + "AB")
+    page.get_by_text("1 change not saved yet").wait_for()
+    page.get_by_text("Compare this fingerprint").wait_for()
+
+
+def test_people_are_added_changed_and_shut_out(site: Site, page: Page, shoot: Shoot) -> None:
+    site.open(page, "people")
+    page.get_by_label("User name").fill("maria")
+    page.get_by_label("Role", exact=True).select_option("admin")
+    page.get_by_role("button", name="Add").click()
+    secret = page.locator(".secret").inner_text()
+    shoot(page, "people")
+    assert violations(page) == []
+
+    maria = site.page(user="")
+    maria.goto("/")
+    sign_in(maria, "maria", secret)
+    maria.get_by_role("heading", name="Choose a new password").wait_for()
+
+    row = page.locator("tbody tr").filter(has_text="maria")
+    row.get_by_role("combobox").select_option("viewer")
+    page.get_by_text("maria is changed").wait_for()
+    row.get_by_role("button", name="New password").click()
+    page.get_by_role("button", name="Make one up").click()
+    expect(page.locator(".secret")).not_to_have_text(secret)
+    row.get_by_role("button", name="Disable").click()
+    shoot(page, "people-disable")
+    page.get_by_role("dialog").get_by_role("button", name="Disable").click()
+    expect(row).to_contain_text("Disabled")
+    row.get_by_role("button", name="Enable").click()
+    expect(row).to_contain_text("Active")
+    page.get_by_label("User name").fill("maria")
+    page.get_by_role("button", name="Add").click()
+    told = page.locator("#username-error, #notice")
+    expect(told.filter(has_text=re.compile("name")).first).to_be_visible()
+    site.end(maria)
+
+
+def test_the_audit_trail_is_filtered_paged_and_taken_away(
+    site: Site, page: Page, shoot: Shoot
+) -> None:
+    with site.api() as boss:
+        for _ in range(110):
+            boss.get("/api/sync/sources.php", params={"no": "such"})
+    site.open(page, "audit")
+    shoot(page, "audit")
+    assert violations(page) == []
+    assert page.locator("tbody tr").count() == 50
+    page.get_by_role("button", name="Older entries").click()
+    expect(page.locator("tbody tr")).to_have_count(100)
+    page.get_by_label("Action").fill("sync.sources")
+    page.get_by_role("button", name="Filter").click()
+    page.wait_for_url("**/#/audit?action=sync.sources")
+    expect(page.locator("tbody tr").first).to_contain_text("400 invalid_fields")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download CSV").click()
+    assert download.value.path().read_text().count("sync.sources") >= 60
+
+
+def test_a_session_that_ends_leads_to_sign_in_and_back(
+    site: Site, shoot: Shoot
+) -> None:
+    page = site.page(user="")
+    page.goto("/#/runs?status=success")
+    sign_in(page)
+    page.get_by_role("heading", name="Runs").wait_for()
+    page.context.clear_cookies()  # as if it were over
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_role("heading", name="Sign in").wait_for()
+    shoot(page, "session-ended")
+    sign_in(page)
+    page.get_by_role("heading", name="Settings").wait_for()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="Sign in").wait_for()
+    site.end(page)
+
+
+def test_a_lost_line_is_told_and_the_page_goes_on_by_itself(
+    site: Site, page: Page, shoot: Shoot
+) -> None:
+    site.open(page, "")
+    page.get_by_role("heading", name="Everything is off-site").wait_for()
+
+    def cut(route: Route) -> None:
+        route.abort()
+
+    page.route("**/api/**", cut)
+    page.evaluate("window.dispatchEvent(new Event('online'))")  # asks at once, not in ten seconds
+    page.get_by_text("farcopy has not answered for").wait_for()
+    page.get_by_role("button", name="Sync now").click()
+    page.get_by_text("farcopy cannot be reached; nothing was changed").wait_for()
+    shoot(page, "line-lost")
+    assert violations(page) == []
+    page.unroute("**/api/**", cut)
+    expect(page.get_by_text("farcopy has not answered for")).to_be_hidden()
