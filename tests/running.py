@@ -451,7 +451,7 @@ class SlowFtpServer:
         self._server.close_all()
 
     def set_rate(self, bytes_per_s: int) -> None:
-        """For uploads that begin from now on."""
+        """From now on, also of an upload that is on."""
         self._data.read_limit = bytes_per_s
 
     def set_download_rate(self, bytes_per_s: int) -> None:

@@ -43,10 +43,10 @@ def home(tmp_path: Path, server: SlowFtpServer) -> Path:
     return tmp_path / "home"
 
 
-def make_slow(tmp_path: Path, server: SlowFtpServer) -> None:
-    """The next run takes about two seconds."""
+def make_slow(tmp_path: Path, server: SlowFtpServer, times: int = 1) -> None:
+    """The next run takes about two seconds; or so many times that, unless set free."""
     server.set_rate(SLOW_BYTES_PER_S)
-    write_tree(tmp_path / "data", {"large": pattern(SLOW_BYTES, "large")})
+    write_tree(tmp_path / "data", {"large": pattern(times * SLOW_BYTES, "large")})
 
 
 # --- exit codes and what is printed ---
@@ -96,13 +96,14 @@ def test_partial_success_exits_with_3_and_names_what_is_missing(home: Path, tmp_
 def test_another_run_that_is_on_exits_with_11_and_leaves_it_alone(
     home: Path, tmp_path: Path, server: SlowFtpServer
 ) -> None:
-    make_slow(tmp_path, server)
+    make_slow(tmp_path, server, times=10)
     with running(home, "sync", "--json") as first:
         wait_until(lambda: temporaries(tmp_path / "remote/backup"))
 
         second = run_farcopy(home, "sync")
 
         assert first.process.poll() is None  # it was on all the time
+        server.set_rate(0)
         assert first.wait() == 0
     assert second.returncode == 11
     assert second.stderr == "farcopy: A sync is already running\n"
@@ -260,8 +261,7 @@ def test_a_dry_run_asks_the_server_nothing_and_leaves_a_new_home_without_a_run(
 def test_a_dry_run_may_be_taken_while_a_run_is_on(
     home: Path, tmp_path: Path, server: SlowFtpServer
 ) -> None:
-    make_slow(tmp_path, server)
-    server.set_rate(SLOW_BYTES_PER_S // 10)
+    make_slow(tmp_path, server, times=10)
     with running(home, "sync") as farcopy:
         wait_until(lambda: temporaries(tmp_path / "remote/backup"))
         done = run_farcopy(home, "sync", "--dry-run")

@@ -19,11 +19,13 @@ from django.db.models import F  # noqa: E402
 
 from farcopy.core.errors import KeyMismatch, TooYoung, TrailBroken  # noqa: E402
 from farcopy.service import auditing, marks, trail_check  # noqa: E402
-from farcopy.store import audit, audit_prune  # noqa: E402
+from farcopy.service.trail_watch import TrailWatch  # noqa: E402
+from farcopy.store import audit, audit_prune, configuration, rotation  # noqa: E402
 from farcopy.store.audit_check import MOST_TOLD, Kind, check  # noqa: E402
 from farcopy.store.audit_models import AuditHead, AuditLog, KeyRecord  # noqa: E402
 from farcopy.store.chain import Mark  # noqa: E402
 from farcopy.store.keys import KeySource  # noqa: E402
+from farcopy.store.models import SyncConfiguration  # noqa: E402
 
 ENTRIES = 12
 HERE = "in FARCOPY_HOME"
@@ -170,6 +172,23 @@ def test_more_problems_than_anybody_reads_are_counted(trail: None) -> None:
     assert (len(found.problems), found.problem_count) == (MOST_TOLD, ENTRIES + MOST_TOLD)
 
 
+def test_the_service_checks_once_a_day_and_what_it_finds_is_told(trail: None) -> None:
+    assert auditing.last_check().status == "unverified"
+    watch = TrailWatch(settle_s=0)
+    watch.go_on()
+    watch.join()
+    assert auditing.last_check().status == "ok"
+    row(6).update(username="Mallory")
+    for days, status in ((0, "ok"), (1, "broken")):
+        AuditHead.objects.update(checked_at=F("checked_at") - timedelta(days=days))
+        watch = TrailWatch(settle_s=0)
+        watch.go_on()
+        watch.join()
+        assert auditing.last_check().status == status
+    assert auditing.last_check().problems == ("entry 6 is not as it was written",)
+    assert any("was changed" in line for line in auditing.warnings())
+
+
 # --- marks ---
 
 
@@ -286,7 +305,25 @@ def test_with_another_key_nothing_is_written_and_nothing_said_to_be_changed(
 def test_an_entry_sealed_with_a_key_nobody_has_is_told(trail: None) -> None:
     row(3).update(key_id="feedfeedfeedfeed")
     assert kinds() == {Kind.KEY}
-    assert KeyRecord.objects.count() == 1
+    assert not KeyRecord.objects.filter(key_id="feedfeedfeedfeed").exists()
+
+
+def test_keys_are_replaced_there_and_back_and_every_entry_stays_provable(
+    trail: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = settings.KEYS.load()[0].hex(), "3f" * 31 + "a1"
+    SyncConfiguration.objects.update(ftp_password_encrypted=None)
+    configuration.change({"ftp_host": "x", "ftp_username": "x", "ftp_password": "geheim"})
+    for new, old in ((second, first), (first, second)):
+        monkeypatch.setattr(settings, "KEYS", KeySource(Path(), new, old_key=old))
+        assert rotation.rotate().is_new
+        assert not rotation.rotate().is_new  # called again it finds nothing to do
+        monkeypatch.setattr(settings, "KEYS", KeySource(Path(), new))
+        append(2)
+        assert configuration.load().settings.ftp_password == "geheim"
+        assert check().is_whole
+    row(ENTRIES + 2).update(username="Mallory")  # of the key between
+    assert [(p.kind, p.entry) for p in check().problems] == [(Kind.EDITED, ENTRIES + 2)]
 
 
 # --- retention ---

@@ -359,6 +359,8 @@ def not_restored(checker: Checker, ftp: ftplib.FTP, ftp_path: str) -> Iterator[V
 
 
 MARK = "audit-mark-"
+MARKS_WAY = "/new-0-0"
+"""The temporary of the trail's mark: always the same; a later one replaces it whole."""
 """The audit trail's own small file: sealed, no copy of anything, and the next one takes the
 place of a temporary that was left."""
 
@@ -373,7 +375,7 @@ def double_stores(commands: Iterable[Sequence[str]]) -> Iterator[Violation]:
     for number, session in enumerate(commands):
         for line in session:
             verb, _, path = line.partition(" ")
-            if verb.upper() not in ("STOR", "APPE", "STOU") or f"/{MARK}" in path:
+            if verb.upper() not in ("STOR", "APPE", "STOU") or path.endswith(MARKS_WAY):
                 continue
             if verb.upper() != "STOR" or "farcopy-tmp-" not in path:
                 yield Violation("I10", "stored-to-a-final-name", line)

@@ -167,7 +167,7 @@ MUTANTS = (
     Mutant(
         "a-renaming-is-believed-without-a-look",
         (("engine/preflight.py", "took_place = name not in names and", "took_place = True or"),),
-        crash_at("sendto", -2),
+        crash_at("sendto", -4, -5),
     ),
     Mutant(
         "temporaries-are-never-swept",

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from farcopy.cli_audited import AUDITED
 from tests.docs import sbom
 from tests.docs.documents import ROOT
+from tests.docs.generate import commands
 
 PAGE = (ROOT / "docs/reference/security.md").read_text(encoding="utf-8")
 UNIT = (ROOT / "packaging/farcopy.service").read_text(encoding="utf-8")
@@ -30,6 +32,13 @@ def test_every_statement_of_the_page_names_a_test_or_a_reason() -> None:
         cells = [cell.strip() for cell in row.strip("|").split("|")]
         if cells[0] not in ("promise", "finding"):
             assert cells[-1], row
+
+
+def test_every_verb_leaves_an_entry_in_the_trail_or_changes_nothing() -> None:
+    quiet = {"audit verify", "demo", "serve", "service", "status", "test-connection",
+             "user list", "web"}
+    verbs = {name.removeprefix("farcopy ") for name, _ in commands()}
+    assert verbs - set(AUDITED) == quiet
 
 
 @pytest.mark.parametrize(

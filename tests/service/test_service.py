@@ -135,11 +135,12 @@ def test_who_goes_away_while_waiting_does_not_stop_the_run(
 def test_a_second_request_during_a_run_is_refused_with_11(
     home: Path, tmp_path: Path, server: SlowFtpServer
 ) -> None:
-    make_slow(tmp_path, server)
+    make_slow(tmp_path, server, 10 * SLOW_BYTES)
     with serving(home, verb="service"), running(home, "sync", "--json") as first:
         wait_until(lambda: temporaries(tmp_path / "remote"))
 
         assert run_farcopy(home, "sync").returncode == 11
+        server.set_rate(0)
 
         assert first.wait() == 0
     assert runs(home) == [("manual", "success", 3)]

@@ -6,7 +6,6 @@ Everything it is told comes through the database, everything it tells too.
 
 import logging
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -21,6 +20,7 @@ from farcopy.service import auditing, marks, monitor
 from farcopy.service.execution import carry_out
 from farcopy.service.scrub import Scrub
 from farcopy.service.stop import StopSignal
+from farcopy.service.trail_watch import TrailWatch
 from farcopy.settings.environment import Environment
 from farcopy.store import configuration as stored
 from farcopy.store import history, integrity, lease, looks, schema
@@ -32,7 +32,6 @@ TICK_S = 0.3
 """A request is taken within a second."""
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 5.0
-MARK_EVERY_S = 60.0
 _log = logging.getLogger("farcopy.service")
 
 
@@ -122,7 +121,7 @@ class BackgroundService:
         self._damaged: integrity.Stamp | None = None
         self._retry_s = FIRST_RETRY_S
         self._last_complaint = ""
-        self._mark_due_s = 0.0
+        self._trail = TrailWatch()
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """on_ready: called when requests are taken, or will be once the database is well.
@@ -176,15 +175,9 @@ class BackgroundService:
         if self._last_complaint:
             _log.info("service.well_again")
             auditing.note("service.well_again", details={"code": self._last_complaint})
-        self._keep_mark()
+        self._trail.go_on()
         self._last_complaint, self._retry_s = "", FIRST_RETRY_S
         return TICK_S
-
-    def _keep_mark(self) -> None:
-        now_s = time.monotonic()
-        if now_s >= self._mark_due_s:
-            self._mark_due_s = now_s + MARK_EVERY_S
-            marks.renew()
 
     def _begin(self, ends: ExitStack) -> None:
         schema.prepare_database()

@@ -81,7 +81,11 @@ def _put_in_force(new: bytes) -> Rotated:
             old_audit_key.hex(), record.key_id, "audit_key"
         )
         record.save()
-        KeyRecord.objects.create(key_id=key_id(new), since=timezone.now())
+        # A key of before may come back; then nothing of it need be kept apart.
+        KeyRecord.objects.update_or_create(
+            key_id=key_id(new),
+            defaults={"is_in_force": True, "since": timezone.now(), "audit_key_encrypted": None},
+        )
         audit.store_head(head, derive_key(new, key_history.AUDIT_PURPOSE))
         audit.record(
             action="key.rotated", ip_address="service",
