@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
+from farcopy.web.query import MAX_ID
 from farcopy.web.schemas import Answer, example_of, told
 from farcopy.web.status_schemas import HistoryEntry, RunId
 
@@ -90,8 +91,13 @@ class RunDetailsAnswer(Answer):
 
 
 class RetryBody(BaseModel):
-    run_id: int = told("The run in which they failed.", 15)
-    file_id: int = told("One file of it, `id` in run.php; without it all of them.", 9042)
+    model_config = ConfigDict(extra="forbid")
+
+    run_id: int = told("The run in which they failed.", 15, ge=1, le=MAX_ID)
+    file_id: int | None = told(
+        "One file of it, `id` in run.php; null or left out: all of them.", 9042, ge=1, le=MAX_ID,
+        default=None,
+    )
 
 
 class RetryData(BaseModel):
