@@ -138,12 +138,14 @@ def _read_retry(fields: dict[str, object]) -> tuple[int, int | None]:
     for name, value in fields.items():
         if name == "file_id" and value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_ID:
-            problems[name] = "must be a whole number"
+        if isinstance(value, bool) or not isinstance(value, int):
+            problems[name] = "must be an integer"
+        elif not 0 < value <= MAX_ID:
+            problems[name] = f"must be between 1 and {MAX_ID}"
         else:
             ids[name] = value
     if "run_id" not in fields:
-        problems["run_id"] = "is required, a whole number"
+        problems["run_id"] = "is required, an integer"
     if problems:
         raise Refused(refusals.invalid_fields(problems))
     return ids["run_id"], ids.get("file_id")
