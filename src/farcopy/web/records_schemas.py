@@ -13,7 +13,6 @@ class RunLine(HistoryEntry):
     """A run, as lists show it."""
 
     destination: str = told("The host without ftp. or www., its first label.", "godaddy")
-    total_size_bytes: int = told("Bytes stored.", 269157376)
     files_failed: int = told("Files that could not be sent.", 2)
     files_skipped: int = told("Files skipped by rule: links, special files.", 0)
     files_unchanged: int = told("Files that were off-site already.", 1842)
