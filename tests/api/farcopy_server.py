@@ -98,6 +98,10 @@ class FarcopyServer:
         self._log.seek(0)
         raise RuntimeError(f"farcopy did not start: {self._log.read().decode()[-2000:]}")
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def stop(self) -> int:
         """Ask it to end and return its exit code."""
         if self._process.poll() is None:

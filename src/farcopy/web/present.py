@@ -117,6 +117,7 @@ def history_entry(run: RunRecord, now: datetime) -> dict[str, object]:
         "id": run.id,
         "sync_type": run.sync_type.value,
         "files_synced": run.counts.files_synced,
+        "total_size_bytes": run.counts.bytes_synced,
         "total_size_mb": round(run.counts.bytes_synced / MIB, 2),
         "status": run.status.value,
         "started_at": shown(run.started_at),
@@ -131,7 +132,6 @@ def _last_sync(run: RunRecord, now: datetime) -> dict[str, object]:
     return {
         **history_entry(run, now),
         "destination": run.destination,
-        "total_size_bytes": run.counts.bytes_synced,
         "error_message": run.error_message,
     }
 

@@ -3,6 +3,7 @@
 One that is unknown or given twice is bad. Used by the endpoints with a query.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -15,6 +16,7 @@ from farcopy.web.refusals import Refused
 
 MAX_LIMIT: Final = 500
 MAX_ID: Final = 2**63 - 1
+NO_CONTROL: Final = r"^[^\x00-\x1f\x7f]+$"
 
 
 class Bad(ValueError):
@@ -37,6 +39,15 @@ def one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
         if text not in choices:
             raise Bad(f"must be one of {', '.join(choices)}")
         return text
+
+    return read
+
+
+def text(longest: int) -> Callable[[str], str]:
+    def read(given: str) -> str:
+        if not 0 < len(given) <= longest or not re.fullmatch(NO_CONTROL, given):
+            raise Bad(f"must be 1 to {longest} characters, no control characters")
+        return given
 
     return read
 
@@ -80,3 +91,19 @@ def parameter(
         "name": name, "in": "query", "required": is_required, "description": description,
         "schema": schema, "example": example,
     }
+
+
+def text_schema(longest: int) -> dict[str, Any]:
+    return {"type": "string", "minLength": 1, "maxLength": longest, "pattern": NO_CONTROL}
+
+
+def time_parameters(since: str, until: str) -> list[dict[str, Any]]:
+    """since, until: what the two mean here."""
+    return [
+        parameter(
+            name, f"{words}: a time in ISO 8601; or YYYY-MM-DD, or YYYY-MM-DD HH:MM:SS, in the "
+            "configured time zone.", {"type": "string", "format": "date-time"},
+            "2025-11-22T10:30:00Z",
+        )
+        for name, words in (("since", since), ("until", until))
+    ]

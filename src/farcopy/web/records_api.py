@@ -37,7 +37,6 @@ _ID: Final = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
 _LIMIT: Final = {
     "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT,
 }
-_TIME_WORDS: Final = "YYYY-MM-DD or YYYY-MM-DD HH:MM:SS in the configured time zone, or ISO 8601."
 
 
 @router.get(
@@ -53,10 +52,7 @@ _TIME_WORDS: Final = "YYYY-MM-DD or YYYY-MM-DD HH:MM:SS in the configured time z
                   "failed"),
         parameter("type", "Of this sync_type only.", {"type": "string", "enum": list(TYPES)},
                   "scheduled"),
-        parameter("since", f"Begun from then on: {_TIME_WORDS}", {"type": "string"},
-                  "2025-11-01"),
-        parameter("until", f"Begun before then: {_TIME_WORDS}", {"type": "string"},
-                  "2025-12-01"),
+        *query.time_parameters("Begun from then on", "Begun before then"),
     ]},
 )
 def list_runs(request: HttpRequest) -> RunsAnswer:
@@ -140,12 +136,16 @@ def _read_retry(fields: dict[str, object]) -> tuple[int, int | None]:
     ids: dict[str, int] = {}
     problems: dict[str, str] = {}
     for name, value in fields.items():
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_ID:
-            problems[name] = "must be a whole number"
+        if name == "file_id" and value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int):
+            problems[name] = "must be an integer"
+        elif not 0 < value <= MAX_ID:
+            problems[name] = f"must be between 1 and {MAX_ID}"
         else:
             ids[name] = value
     if "run_id" not in fields:
-        problems["run_id"] = "is required, a whole number"
+        problems["run_id"] = "is required, an integer"
     if problems:
         raise Refused(refusals.invalid_fields(problems))
     return ids["run_id"], ids.get("file_id")

@@ -17,7 +17,6 @@ def run_line(run: RunRecord, now: datetime) -> dict[str, object]:
     return {
         **history_entry(run, now),
         "destination": run.destination,
-        "total_size_bytes": counts.bytes_synced,
         "files_failed": counts.files_failed,
         "files_skipped": counts.files_skipped,
         "files_unchanged": counts.files_unchanged,

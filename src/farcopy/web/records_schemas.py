@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
+from farcopy.web.query import MAX_ID
 from farcopy.web.schemas import Answer, example_of, told
 from farcopy.web.status_schemas import HistoryEntry, RunId
 
@@ -12,7 +13,6 @@ class RunLine(HistoryEntry):
     """A run, as lists show it."""
 
     destination: str = told("The host without ftp. or www., its first label.", "godaddy")
-    total_size_bytes: int = told("Bytes stored.", 269157376)
     files_failed: int = told("Files that could not be sent.", 2)
     files_skipped: int = told("Files skipped by rule: links, special files.", 0)
     files_unchanged: int = told("Files that were off-site already.", 1842)
@@ -90,8 +90,13 @@ class RunDetailsAnswer(Answer):
 
 
 class RetryBody(BaseModel):
-    run_id: int = told("The run in which they failed.", 15)
-    file_id: int = told("One file of it, `id` in run.php; without it all of them.", 9042)
+    model_config = ConfigDict(extra="forbid")
+
+    run_id: int = told("The run in which they failed.", 15, ge=1, le=MAX_ID)
+    file_id: int | None = told(
+        "One file of it, `id` in run.php; null or left out: all of them.", 9042, ge=1, le=MAX_ID,
+        default=None,
+    )
 
 
 class RetryData(BaseModel):

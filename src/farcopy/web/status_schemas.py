@@ -20,7 +20,8 @@ class HistoryEntry(BaseModel):
     id: RunId
     sync_type: Kind
     files_synced: int = told("Files stored.", 42)
-    total_size_mb: float = told("Their size in units of 1,048,576 bytes.", 256.75)
+    total_size_bytes: int = told("Bytes stored.", 269157376)
+    total_size_mb: float = told("The same in units of 1,048,576 bytes.", 256.75)
     status: Literal["success", "partial", "failed", "running"] = told("How it ended.", "success")
     started_at: StartedAt
     completed_at: str | None = told("null while it runs.", "2025-11-22 10:30:45")
@@ -35,7 +36,6 @@ class LastSync(HistoryEntry):
     """The last finished run."""
 
     destination: str = told("The host without ftp. or www., its first label.", "godaddy")
-    total_size_bytes: int = told("Bytes stored.", 269157376)
     error_message: str | None = told("Why it ended early, or null.", None)
 
 

@@ -12,6 +12,7 @@ export function charts() {
   let days = 7;
   let plots = [];
   let isOpen = true;
+  let turn = 0;
   const copied = panel("Copied in each run");
   const waited = panel("Longest wait to go off-site");
   const spans = h("div", { class: "tabs", role: "group", "aria-label": "How far back" },
@@ -28,6 +29,7 @@ export function charts() {
   }
 
   async function refresh() {
+    const mine = ++turn;
     let data;
     try {
       ({ data } = await api.chart(days));
@@ -35,10 +37,12 @@ export function charts() {
       explain(error);
       return;
     }
-    if (!isOpen) return;
+    if (!isOpen || mine !== turn) return; // gone, or another stretch was chosen meanwhile
     plots.forEach((plot) => plot.destroy());
-    plots = (await Promise.all([drawRuns(copied, data), drawWaits(waited, data)])).filter(Boolean);
-    if (!isOpen) plots.forEach((plot) => plot.destroy());
+    plots = [];
+    const drawn = (await Promise.all([drawRuns(copied, data), drawWaits(waited, data)])).filter(Boolean);
+    if (isOpen && mine === turn) plots = drawn;
+    else drawn.forEach((plot) => plot.destroy());
   }
 
   refresh();

@@ -22,6 +22,6 @@ export function runRow(run, now) {
     h("td", {}, runBadge(run)),
     h("td", { "data-label": "Asked by" }, run.requested_by || run.sync_type),
     h("td", { class: "number" }, count(run.files_synced, "file")),
-    h("td", { class: "number" }, size(run.total_size_bytes ?? Math.round(run.total_size_mb * 1048576))),
+    h("td", { class: "number" }, size(run.total_size_bytes)),
     h("td", { class: "number", "data-label": "Took" }, duration(run.duration_seconds)));
 }
