@@ -3,6 +3,7 @@
 Knows no Django: the site is any WSGI application.
 """
 
+import contextlib
 import logging
 import select
 import time
@@ -70,7 +71,8 @@ class WebServer:
         """Take no more connections, let requests in hand finish (5 s), then end `run`."""
         self._is_closing = True
         for listener in self._listeners():
-            listener.pull_trigger()
+            with contextlib.suppress(OSError):  # `run` may have seen it and be gone already
+                listener.pull_trigger()
 
     def _turn(self, timeout_s: float) -> None:
         wasyncore.loop(timeout=timeout_s, use_poll=_HAS_POLL, map=self._sockets, count=1)
