@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('store', '0020_audit_chain'),
+        ('store', '0005_audit_chain'),
     ]
 
     operations = [
