@@ -113,7 +113,7 @@ def test_a_filter_lets_through_what_it_says_and_nothing_else(
         ("limit=5&limit=6", {"limit"}), ("status=99", {"status"}), ("status=abc", {"status"}),
         ("since=yesterday", {"since"}), ("until=2026-13-01", {"until"}),
         ("username=", {"username"}), ("username=a%00b", {"username"}),
-        ("action=" + "x" * 81, {"action"}),
+        ("action=" + "x" * 81, {"action"}), ("polls=no", {"polls"}),
         ("colour=red&status=0&since=x", {"colour", "status", "since"}), ("format=csv", {"format"}),
     ],
 )
@@ -160,6 +160,16 @@ def test_an_export_in_json_lines_is_exact_and_one_line_an_entry(reader: httpx.Cl
     assert len(text.splitlines()) == 1
     assert json.loads(text)["username"] == FORMULA
     assert json.loads(text)["user_agent"] == NASTY
+
+
+def test_what_a_page_asks_by_itself_can_be_left_out(admin: httpx.Client) -> None:
+    for _ in range(3):
+        admin.get("/api/sync/status.php")
+    with_polls = [entry["action"] for entry in listed(admin, limit=5, polls="true")["entries"]]
+    without = [entry["action"] for entry in listed(admin, limit=5, polls="false")["entries"]]
+    assert with_polls.count("sync.status") >= 3
+    assert "sync.status" not in without
+    assert "audit.list" in without
 
 
 def test_looking_at_the_trail_and_taking_it_away_stand_in_it_too(admin: httpx.Client) -> None:

@@ -18,13 +18,14 @@ ROWS_A_QUERY: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which entries; None is any. since is included, until is not."""
+    """Which entries; None is any. since is included, until is not. but_actions: not these."""
 
     username: str | None = None
     action: str | None = None
     status: int | None = None
     since: datetime | None = None
     until: datetime | None = None
+    but_actions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ def _rows(wanted: Wanted) -> QuerySet[AuditLog]:
         rows = rows.filter(created_at__gte=wanted.since)
     if wanted.until is not None:
         rows = rows.filter(created_at__lt=wanted.until)
+    if wanted.but_actions:
+        rows = rows.exclude(action__in=wanted.but_actions)
     return rows
 
 

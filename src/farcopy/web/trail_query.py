@@ -1,12 +1,13 @@
 """The query of the audit endpoints: which entries, how many, in what form."""
 
-from typing import Final
+from typing import Any, Final
 
 from django.http import QueryDict
 
 from farcopy.store.trail import Wanted
 from farcopy.web import query as reading
 from farcopy.web.query import MAX_ID, MAX_LIMIT, parameter
+from farcopy.web.routes import ROUTES
 
 DEFAULT_LIMIT: Final = 50
 FORMATS: Final = ("csv", "jsonl")
@@ -16,7 +17,9 @@ _WANTED: Final = {
     "status": reading.whole(100, 599),
     "since": reading.moment,
     "until": reading.moment,
+    "polls": reading.one_of(("true", "false")),
 }
+_POLLS: Final = tuple(route.action for route in ROUTES.values() if route.is_polled)
 
 
 def read_list(query: QueryDict) -> tuple[Wanted, int, int | None]:
@@ -26,14 +29,19 @@ def read_list(query: QueryDict) -> tuple[Wanted, int, int | None]:
     })
     limit = values.pop("limit", DEFAULT_LIMIT)
     before = values.pop("before", None)
-    return Wanted(**values), limit, before
+    return _wanted(values), limit, before
 
 
 def read_export(query: QueryDict) -> tuple[Wanted, str]:
     """(which, in which form). Raises: Refused."""
     values = reading.read(query, {"format": reading.one_of(FORMATS), **_WANTED})
     form = values.pop("format", FORMATS[0])
-    return Wanted(**values), form
+    return _wanted(values), form
+
+
+def _wanted(values: dict[str, Any]) -> Wanted:
+    has_polls = values.pop("polls", "true") == "true"
+    return Wanted(**values, but_actions=() if has_polls else _POLLS)
 
 
 _WANTED_WORDS: Final = [
@@ -44,6 +52,8 @@ _WANTED_WORDS: Final = [
     parameter("status", "Answered with this status only.",
               {"type": "integer", "minimum": 100, "maximum": 599}, 401),
     *reading.time_parameters("From then on", "Before then"),
+    parameter("polls", "`false` leaves out what a page asks again and again by itself.",
+              {"type": "string", "enum": ["true", "false"], "default": "true"}, "false"),
 ]
 LIST_WORDS: Final = [
     parameter("limit", "At most so many entries.",

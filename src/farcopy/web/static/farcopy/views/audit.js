@@ -8,9 +8,12 @@ import { number } from "../format.js";
 export const title = () => "Audit";
 const PAGE = 50;
 const NAMES = ["username", "action", "status", "since", "until"];
+const POLLS = "polls";
 
 export async function open(main, { query }) {
   const wanted = Object.fromEntries(NAMES.map((name) => [name, query.get(name) || ""]));
+  // What this page asks by itself, each second of a run, would hide what people do.
+  wanted[POLLS] = query.get(POLLS) || "false";
   const body = h("tbody");
   const place = h("div", {});
   const seal = h("div", {});
@@ -75,8 +78,9 @@ function filters(wanted) {
     field("username", "Account", { maxlength: 150 }), field("action", "Action", { maxlength: 80, placeholder: "auth.login" }),
     field("status", "Answer", { inputmode: "numeric", placeholder: "401" }),
     field("since", "From", { type: "date" }), field("until", "Until before", { type: "date" }),
+    h("div", { class: "choice" }, h("input", { type: "checkbox", id: POLLS, name: POLLS, value: "true", checked: wanted[POLLS] === "true" }), h("label", { for: POLLS }, "With what pages ask by themselves")),
     h("button", { class: "plain" }, "Filter"),
-    Object.values(wanted).some(Boolean) && h("a", { href: "#/audit", class: "button plain" }, "Show all"));
+    (NAMES.some((name) => wanted[name]) || wanted[POLLS] === "true") && h("a", { href: "#/audit", class: "button plain" }, "Show all"));
 
   function apply(event) {
     event.preventDefault();
@@ -86,4 +90,4 @@ function filters(wanted) {
   return form;
 }
 
-const download = (text, format, wanted) => h("a", { class: "button plain", href: `/api/audit/export.php${asQuery({ format, ...wanted })}`, download: true }, `Download ${text}`);
+const download = (text, format, wanted) => h("a", { class: "button plain", href: `/api/audit/export.php${asQuery({ format, ...wanted, [POLLS]: "" })}`, download: true }, `Download ${text}`);
