@@ -153,9 +153,11 @@ def test_a_lost_line_is_told_and_the_page_goes_on_by_itself(
     page.route("**/api/**", cut)
     page.evaluate("window.dispatchEvent(new Event('online'))")  # asks at once, not in ten seconds
     page.get_by_text("farcopy has not answered for").wait_for()
+    expect(page.locator("body.stale")).to_be_visible()
     page.get_by_role("button", name="Sync now").click()
     page.get_by_text("farcopy cannot be reached; nothing was changed").wait_for()
     shoot(page, "line-lost")
     assert violations(page) == []
     page.unroute("**/api/**", cut)
     expect(page.get_by_text("farcopy has not answered for")).to_be_hidden()
+    expect(page.locator("body.stale")).to_have_count(0)

@@ -50,6 +50,7 @@ export function stopWatching() {
 
 function lost() {
   lostAt ||= Date.now();
+  document.body.classList.add("stale"); // green is a promise nobody can give now
   fill(banner, h("p", { class: "notice bad" }, icon("warn"),
     h("span", {}, `farcopy has not answered for ${duration((Date.now() - lostAt) / 1000)}. `
       + "What is shown may be out of date; this page tries again by itself.")));
@@ -58,6 +59,7 @@ function lost() {
 function found() {
   if (!lostAt) return;
   lostAt = 0;
+  document.body.classList.remove("stale");
   banner.replaceChildren();
 }
 
