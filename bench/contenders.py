@@ -45,12 +45,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Command:
-    """below: the folder under the destination the copy stands in."""
+    """below: the folder under the destination the copy stands in. own: a folder that is no
+    part of the copy, as farcopy's for the mark of its audit trail."""
 
     argv: list[str]
     env: Mapping[str, str] = field(default_factory=dict)
     stdin: str = ""
     below: str = ""
+    own: str = ""
 
 
 def farcopy_sync(job: Job) -> Command:
@@ -67,7 +69,7 @@ def farcopy_sync(job: Job) -> Command:
         "--ftp-password-stdin", stdin=f"{place.password}\n",
     )
     env = {"FARCOPY_HOME": str(home), **_only_tls(job)}
-    return Command([*FARCOPY, "sync"], env, below="orthanc")
+    return Command([*FARCOPY, "sync"], env, below="orthanc", own="farcopy")
 
 
 def ftplib_threads(job: Job) -> Command:

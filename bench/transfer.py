@@ -62,6 +62,8 @@ def one_round(
     try:
         command = make(job)
         cost = run(command.argv, command.env, command.stdin, within_s)
+        if command.own:
+            shutil.rmtree(landing / command.own, ignore_errors=True)
         got = tree(landing)
         below = f"{command.below}/" if command.below else ""
         if got != {below + path: digest for path, digest in wanted.items()}:

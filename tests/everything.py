@@ -27,10 +27,10 @@ def main(arguments: list[str]) -> int:
         _step("parts", [python, "-m", "tests.parts.fetch"])
     failed = [name for name, command in CHECKS.items() if not _step(name, command)]
     where = ["tests/unit", "tests/architecture", "tests/docs"] if is_quick else ["tests"]
-    # Two workers: the tests wait for servers more than they compute. Not the files with most
+    # Three workers on two cores: the tests wait for servers more than they compute. Not the files with most
     # tests first, which is the default: those with few take longest.
-    tests = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile",
-             "--no-loadscope-reorder", *where]
+    tests = [python, "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile",
+             "--no-loadscope-reorder", "--durations", "15", *where]
     if not _step("tests", tests + pytest_arguments):
         failed.append("tests")
     print(f"FAILED: {', '.join(failed)}" if failed else "everything passed")

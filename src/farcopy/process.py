@@ -85,12 +85,15 @@ def set_up(
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """What is made here stays for good: the garbage collector is not to look at it, which
-    is a sixth of the time a start takes, nor at any later time."""
+    """What is made here stays for good: the garbage collector is not to look at it meanwhile,
+    which is a sixth of the time a start takes.
+
+    Not frozen either: at the end a database connection would go unclosed with it, and
+    SQLite leave its log beside the database.
+    """
     gc.disable()
     try:
         yield
-        gc.freeze()
     finally:
         gc.enable()
 

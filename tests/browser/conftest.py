@@ -26,7 +26,7 @@ IN_DOCUMENTS = {
 SCREENSHOTS = Path(os.environ.get("FARCOPY_SCREENSHOTS", REPOSITORY / ".cache" / "screenshots"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if reason := why_missing("chromium"):
         pytest.skip(reason)
@@ -36,7 +36,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ftp(ftp_server_factory: FtpServerFactory) -> FtpServer:
     """A real server, plain, for all modules; each site has a directory of its own on it."""
     return ftp_server_factory("vsftpd")

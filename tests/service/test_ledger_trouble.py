@@ -53,7 +53,7 @@ def archive(tmp_path: Path, server: SlowFtpServer) -> Archive:
 
 @pytest.fixture
 def on_small_disk(tmp_path: Path, server: SlowFtpServer) -> Iterator[Archive]:
-    with small_disk(tmp_path / "disk", 3000) as disk:
+    with small_disk(tmp_path / "disk", 6000) as disk:
         yield make_archive(disk / "home", tmp_path, server)
 
 
@@ -101,7 +101,8 @@ def test_on_a_full_disk_reads_answer_writes_are_refused_and_it_mends_itself(
         assert setting(home, "sync_interval") == 88
         assert sum(gap["calls"] for gap in gaps(home)) >= 8
         answer = api.sync_now()
-        assert (answer.status_code, answer.json()["data"]["files_synced"]) == (200, 30)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["data"]["files_synced"] == 30
         assert farcopy.end() == 0
     assert arrived(on_small_disk.remote) == on_small_disk.expected()
 

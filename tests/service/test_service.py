@@ -260,15 +260,15 @@ def test_sigterm_lets_the_file_in_hand_finish_and_a_restart_resumes(
 ) -> None:
     set_at_rest(home, sync_enabled=True, sync_interval=1440, ftp_connections=1)
     make_slow(tmp_path, server)
-    # After it in the order of names: due, but not in hand when the signal comes.
-    write_tree(tmp_path / "data", {"later": b"later"})
+    # Folders come after what they lie in: due, but not in hand when the signal comes.
+    write_tree(tmp_path / "data", {"z/later": b"later"})
     with serving(home, verb="service") as service:
         wait_until(lambda: is_large_on_the_line(tmp_path))
         assert service.end() == 0
 
     remote = tmp_path / "remote"
     assert "hospital/large" in arrived(remote)  # it had seconds to go, and the grace is 20
-    assert "hospital/later" not in arrived(remote)
+    assert "hospital/z/later" not in arrived(remote)
     assert temporaries(remote) == []
     ((kind, status, count),) = runs(home)
     assert (kind, status, count) == ("scheduled", "partial", 2)
@@ -278,7 +278,9 @@ def test_sigterm_lets_the_file_in_hand_finish_and_a_restart_resumes(
 
     with serving(home, verb="service"):  # the interval is a day: only resuming explains a run
         assert wait_for_runs(home, 2, within_s=30)[1] == ("scheduled", "success", 2)
-    assert set(arrived(remote)) == {f"hospital/{n}" for n in ("a", "deep/b", "large", "later")}
+    assert set(arrived(remote)) == {
+        f"hospital/{n}" for n in ("a", "deep/b", "large", "z/later")
+    }
 
 
 def is_large_on_the_line(tmp_path: Path) -> bool:
