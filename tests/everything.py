@@ -27,8 +27,8 @@ def main(arguments: list[str]) -> int:
         _step("parts", [python, "-m", "tests.parts.fetch"])
     failed = [name for name, command in CHECKS.items() if not _step(name, command)]
     where = ["tests/unit", "tests/architecture", "tests/docs"] if is_quick else ["tests"]
-    # Three workers on two cores: the tests wait for servers more than they compute. Not the files with most
-    # tests first, which is the default: those with few take longest.
+    # Three workers on two cores: the tests wait for servers more than they compute. Not the
+    # files with most tests first, which is the default: those with few take longest.
     tests = [python, "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile",
              "--no-loadscope-reorder", "--durations", "15", *where]
     if not _step("tests", tests + pytest_arguments):
