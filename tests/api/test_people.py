@@ -112,7 +112,7 @@ def test_an_account_with_a_given_password_is_added_without_telling_it(
          {"is_superuser"}),
         ({"username": "boss", "role": "viewer"}, 409, "user_exists", set()),
     ],
-    ids=repr,
+    ids=lambda value: repr(sorted(value) if isinstance(value, set) else value),
 )
 def test_what_is_wrong_with_a_new_account_is_named_and_none_is_made(
     own_server: FarcopyServer, boss: httpx.Client, body: dict[str, object], status: int,
