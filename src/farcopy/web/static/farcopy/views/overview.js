@@ -124,7 +124,7 @@ function waitingFact({ health, now, current_sync: current }) {
 
 function lastFact({ last_sync: run, now }) {
   if (!run) return fact("Last sync", "never");
-  const what = run.files_synced ? `${count(run.files_synced, "file")}, ${size(run.total_size_bytes)}` : "nothing new";
+  const what = run.files_synced ? `${count(run.files_synced, "file")}, ${size(run.total_size_bytes)}` : run.status === "success" ? "nothing new" : "nothing copied";
   return fact("Last sync", ago(run.completed_at, now), `${capital(run.status)}: ${what}`);
 }
 
