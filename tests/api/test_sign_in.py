@@ -196,7 +196,7 @@ def test_twenty_wrong_passwords_lock_their_address_for_every_account(
 ) -> None:
     with at(own_server, "127.0.0.4") as guesser:
         note_failures(own_server, "127.0.0.4", 19)
-        assert attempt(guesser, "ghost", "wrong").status_code == 401
+        assert attempt(guesser, "never heard of", "wrong").status_code == 401
         locked = attempt(guesser, account, PASSWORD)
         assert (locked.status_code, locked.json()["code"]) == (429, "too_many_attempts")
         assert 0 < int(locked.headers["Retry-After"]) <= 900
