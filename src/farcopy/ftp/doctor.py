@@ -32,12 +32,10 @@ from farcopy.ftp.session import Session
 from farcopy.ftp.settings import Budget, SessionSettings
 from farcopy.ftp.signs import sign_of
 from farcopy.ftp.sockets import Guard
-from farcopy.planning.remote_path import displaced_name, temporary_name
+from farcopy.planning.remote_path import NOBODY, displaced_name, temporary_name
 
 PROBE_BYTES = 64 * 1024
 """More than one packet, less than anybody waits for."""
-_NOBODY = 0
-"""No replica has this id: a sweep leaves the probe's name alone, and it never meets a file's."""
 Seen = Sequence[tuple[str, str]]
 
 
@@ -164,7 +162,7 @@ class FtpExamination:
     def _write_and_read(self) -> Seen:
         session, folder = self._session, self._base / self._folder_name
         ensure_folder(session, self._known, folder, path_error=RemoteReadOnly)
-        name = temporary_name(_NOBODY, secrets.randbelow(10**17) + 1)
+        name = temporary_name(NOBODY, secrets.randbelow(10**17) + 1)
         written, renamed = folder / name, folder / displaced_name(name)
         try:
             self._try_file(written, renamed, secrets.token_bytes(PROBE_BYTES))

@@ -12,18 +12,16 @@ from farcopy.core.errors import DownloadRefused
 from farcopy.core.model import Upload
 from farcopy.ftp import reading
 from farcopy.ftp.session import Session
-from farcopy.planning.remote_path import temporary_name
+from farcopy.planning.remote_path import NOBODY, temporary_name
 
 MAX_BYTES = 64 * 1024
-_NOBODY = 0
-"""No replica has this id: the temporary meets no file's, and no sweep explains it."""
 
 
 def as_upload(content: bytes, final_path: PurePosixPath) -> Upload:
     """Its way is that of any file, proofs included; no ledger has to know of it."""
     return Upload(
-        replica_id=_NOBODY, size_bytes=len(content),
-        temporary_name=temporary_name(_NOBODY, _NOBODY), final_path=final_path,
+        replica_id=NOBODY, size_bytes=len(content),
+        temporary_name=temporary_name(NOBODY, NOBODY), final_path=final_path,
         open_source=lambda: _Content(content), may_publish=lambda _md5: True,
         withdraw=lambda: None, on_bytes=lambda _count: None,
     )

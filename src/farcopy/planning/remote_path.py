@@ -74,6 +74,10 @@ def decode_name(safe: str) -> str:
 _TEMPORARY = re.compile(r"(new|old)-(\d{1,18})-(\d{1,18})")
 
 
+NOBODY = 0
+"""No replica has this id: a temporary of it meets no file's, and no sweep explains it."""
+
+
 def temporary_name(replica_id: int, claim: int) -> str:
     """Replica and claim make it unique for ever; no leading dot, servers hide those."""
     return f"new-{replica_id}-{claim}"

@@ -1,6 +1,7 @@
 // Fields with labels, hints, units and the errors the API names. Checks nothing itself.
 
 import { h, setText } from "./dom.js";
+import { explain } from "./failure.js";
 import { capital } from "./format.js";
 
 // specs: { name, label, type, hint, unit, choices, value, … }; type: text, password, number,
@@ -38,6 +39,17 @@ export class Form {
 
   clearErrors() {
     for (const field of this.fields.values()) field.tell("");
+  }
+
+  // The answer's data; null when it was refused: then what is wrong is shown.
+  async send(request) {
+    this.clearErrors();
+    try {
+      return (await request()).data;
+    } catch (error) {
+      if (!this.showErrors(error)) explain(error);
+      return null;
+    }
   }
 
   // Whether all that is wrong could be shown beside a field; the first one gets the focus.

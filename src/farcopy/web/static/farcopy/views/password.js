@@ -2,7 +2,7 @@
 
 import { api } from "../api.js";
 import { h } from "../dom.js";
-import { explain, during } from "../failure.js";
+import { during } from "../failure.js";
 import { Form } from "../form.js";
 import { tell } from "../notice.js";
 import { session } from "../session.js";
@@ -29,15 +29,11 @@ export function open(main) {
   function submit(event) {
     event.preventDefault();
     during(button, async () => {
-      form.clearErrors();
-      try {
-        const { data } = await api.changePassword(form.values());
-        if (window.location.hash === "#/password") window.history.replaceState(null, "", "#/");
-        session.begin(data);
-        tell("The password is changed.");
-      } catch (error) {
-        if (!form.showErrors(error)) explain(error);
-      }
+      const account = await form.send(() => api.changePassword(form.values()));
+      if (!account) return;
+      if (window.location.hash === "#/password") window.history.replaceState(null, "", "#/");
+      session.begin(account);
+      tell("The password is changed.");
     });
   }
 }

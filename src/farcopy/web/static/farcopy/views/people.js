@@ -4,7 +4,7 @@ import { api } from "../api.js";
 import { badge } from "../badge.js";
 import { ask } from "../dialog.js";
 import { fill, h, icon } from "../dom.js";
-import { during, explain } from "../failure.js";
+import { during } from "../failure.js";
 import { Form } from "../form.js";
 import { capital } from "../format.js";
 import { tell } from "../notice.js";
@@ -47,15 +47,11 @@ export async function open(main) {
     function submit(event) {
       event.preventDefault();
       during(button, async () => {
-        form.clearErrors();
-        try {
-          const { data } = await api.addPerson(form.values());
-          showPassword(data);
-          form.set({ username: "", role: "viewer" });
-          await refresh();
-        } catch (error) {
-          if (!form.showErrors(error)) explain(error);
-        }
+        const added = await form.send(() => api.addPerson(form.values()));
+        if (!added) return;
+        showPassword(added);
+        form.set({ username: "", role: "viewer" });
+        await refresh();
       });
     }
   }

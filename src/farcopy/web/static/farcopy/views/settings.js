@@ -2,7 +2,7 @@
 
 import { api } from "../api.js";
 import { h, setText } from "../dom.js";
-import { during, explain } from "../failure.js";
+import { during } from "../failure.js";
 import { Form } from "../form.js";
 import { count } from "../format.js";
 import { tell } from "../notice.js";
@@ -44,13 +44,9 @@ export async function open(main, { query }) {
   function submit(event) {
     event.preventDefault();
     during(save, async () => {
-      form.clearErrors();
-      try {
-        settings = (await api.changeSettings(form.changes())).data;
-      } catch (error) {
-        if (!form.showErrors(error)) explain(error);
-        return;
-      }
+      const changed = await form.send(() => api.changeSettings(form.changes()));
+      if (!changed) return;
+      settings = changed;
       form.set({ ...settings, ftp_password: "" });
       showBar();
       main.querySelector("h1").focus();

@@ -49,13 +49,9 @@ export async function open(main) {
     function submit(event) {
       event.preventDefault();
       during(button, async () => {
-        form.clearErrors();
-        try {
-          settings = (await api.changeSettings(form.changes())).data;
-        } catch (error) {
-          if (!form.showErrors(error)) explain(error);
-          return;
-        }
+        const changed = await form.send(() => api.changeSettings(form.changes()));
+        if (!changed) return;
+        settings = changed;
         if (needsOneOf.length && !needsOneOf.some((name) => settings[name])) {
           form.showErrors({ fields: { [needsOneOf[0]]: "is needed to go on" } });
           return;
