@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tests.faults.kinds import KINDS
+from tests.faults.kinds import BY_NAME, KINDS
 from tests.faults.matrix import PLACES, run_place, spread
 from tests.parts.ftp_servers import why_not
 
@@ -30,6 +30,18 @@ def test_after_any_fault_all_is_told_truly_and_comes_home(server: str, tls: bool
     ]
     assert not wrong, "\n".join(wrong)
     assert [result.line() for result in results if not result.has_struck] == []
+
+
+def test_a_lost_renaming_costs_neither_its_file_nor_the_one_sent_behind_it_an_attempt() -> None:
+    if reason := why_not("pure-ftpd"):
+        pytest.skip(reason)
+    lost = [BY_NAME["stall-renamed"], BY_NAME["lose-renamed"]]
+
+    results = list(run_place("pure-ftpd", lost, SEED, tls=False, repetitions=4))
+
+    # Of three files the middle one is large: it is half sent while the first gets its name.
+    assert {result.fault.nth for result in results} == {1, 2, 3}
+    assert [result.line() for result in results if result.violations] == []
 
 
 def test_every_kind_has_its_turn() -> None:

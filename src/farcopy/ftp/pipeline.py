@@ -24,6 +24,7 @@ from farcopy.core.errors import (
     FarcopyError,
     FileError,
     Interrupted,
+    SessionError,
     SizeMismatch,
     UploadRefused,
 )
@@ -67,8 +68,10 @@ class Pipeline:
             if not is_connected:
                 self._finish_connect(sock)
             self._transfer(flight, sock, reader)
-        except BaseException:
+        except BaseException as error:
             session.guard.close(sock)
+            if isinstance(error, SessionError) and flight.is_before_stor:
+                error.uses_attempt = False  # a reply about others was lost, not this file's
             raise
         finally:
             self._session.keep_port(flight.port_reply)
@@ -187,6 +190,11 @@ class _Flight:
         if self._behind is not None:
             self._behind.phase = Phase.RENAMING
         self._session.send(lines)
+
+    @property
+    def is_before_stor(self) -> bool:
+        """Whether a reply is still awaited to a command that comes before STOR."""
+        return bool(self._head)
 
     def push(self, data: DataConnection, block: bytes) -> None:
         """Send a block; until the server said that it begins, look whether it says so.
