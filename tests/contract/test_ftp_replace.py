@@ -20,6 +20,7 @@ from tests.contract.hostile import (
     Close,
     Lose,
     Meddling,
+    Replace,
     Script,
     at,
 )
@@ -70,6 +71,26 @@ def test_the_refusal_to_rename_over_is_remembered(strict_rig: Rig) -> None:
 
 def nth(verb: str, number: int, action: Meddling) -> Script:
     return at(verb, *[None] * (number - 1), action)
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["first-time", "known-to-refuse"])
+def test_an_old_file_moved_aside_by_a_server_that_says_it_did_not_is_not_removed(
+    strict_rig: Rig, is_known: bool
+) -> None:
+    remote = strict_rig.remote()
+    if is_known:
+        assert errors(remote.store([make_upload(1, b"old")])) == [None]
+    # RNTO is to: the final in vain (unless known), aside, the final.
+    aside, last = (1, 2) if is_known else (2, 3)
+    no = b"553 No.\r\n"
+    actions: list[Meddling] = [None] * last
+    actions[aside - 1], actions[last - 1] = Replace(no), Answer(no)
+    strict_rig.proxy.script = at("RNTO", *actions)
+    assert errors(remote.store([make_upload(1, b"new")])) == [PathRefused]
+    assert strict_rig.place.read("orthanc/a/b") == b"old"
+    assert strict_rig.place.temporaries() == set()
+    assert errors(remote.store([make_upload(1, b"new")])) == [None]
+    assert strict_rig.place.read("orthanc/a/b") == b"new"
 
 
 def test_an_old_file_moved_aside_in_vain_is_put_back(strict_rig: Rig) -> None:

@@ -209,13 +209,14 @@ class Publisher:
         try:
             rename(session, hand.final, hand.displaced)
         except FileError:
-            hand.is_displaced = was_displaced
             if session.size(hand.displaced) is None:
+                hand.is_displaced = was_displaced
                 raise
-            # Left over from an attempt before; the final that stands is complete.
-            remove(session, hand.displaced)
-            hand.is_displaced = True
-            rename(session, hand.final, hand.displaced)
+            if session.size(hand.final) is not None:
+                # Left over from an attempt before; the final that stands is complete.
+                remove(session, hand.displaced)
+                rename(session, hand.final, hand.displaced)
+            # Else it lies aside, whatever the server said: it is the only copy there.
         self._rename_to_final(hand)
 
 
