@@ -93,6 +93,38 @@ def test_an_old_file_moved_aside_by_a_server_that_says_it_did_not_is_not_removed
     assert strict_rig.place.read("orthanc/a/b") == b"new"
 
 
+def test_an_old_file_aside_in_a_session_that_lost_its_sequence_is_settled_in_the_next(
+    strict_rig: Rig,
+) -> None:
+    # ProFTPD between RNFR and RNTO; here its 350 was turned into a refusal.
+    remote = strict_rig.remote()
+    script = at("RNFR", None, None, Replace(b"553 No.\r\n"))
+    is_mixed_up = False
+
+    def meddle(verb: str, line: str) -> Meddling:
+        nonlocal is_mixed_up
+        action = script(verb, line)
+        if action is not None:
+            is_mixed_up = True
+            return action
+        return Answer(b"501 Bad sequence of commands\r\n") if is_mixed_up else None
+
+    strict_rig.proxy.script = meddle
+    upload = make_upload(1, b"new")
+    with pytest.raises(SessionError) as raised:
+        list(remote.store([upload]))
+    assert not raised.value.uses_attempt
+    assert strict_rig.place.read("orthanc/a/b") is None
+
+    strict_rig.proxy.script = lambda _verb, _line: None
+    remote.open()
+    settled = remote.settle(upload)
+    assert settled is not None
+    assert settled.error is None
+    assert strict_rig.place.read("orthanc/a/b") == b"new"
+    assert strict_rig.place.temporaries() == set()
+
+
 def test_an_old_file_moved_aside_in_vain_is_put_back(strict_rig: Rig) -> None:
     remote = strict_rig.remote(nth("RNTO", 3, Answer(b"553 No.\r\n")))
     assert errors(remote.store([make_upload(1, b"new")])) == [PathRefused]

@@ -67,6 +67,14 @@ class Reply(NamedTuple):
         """5yz: asking again will not help."""
         return self.code >= 500
 
+    @property
+    def is_mix_up(self) -> bool:
+        """503 bad sequence, 530 not logged in: after our login only a mix-up says so.
+
+        ProFTPD says 501 to whatever comes between RNFR and RNTO.
+        """
+        return self.code in (503, 530) or (self.code == 501 and "sequence" in self.text.lower())
+
     def as_error(self) -> ftplib.Error:
         if 400 <= self.code < 500:
             return ftplib.error_temp(self.text)
@@ -156,8 +164,7 @@ def _judge_reply(reply: Reply, command: str, path_error: type[FarcopyError]) -> 
         return TlsFailed(detail)
     if reply.code in (332, 532):
         return LoginRefused(detail)
-    if reply.code in (503, 530):
-        # 503 bad sequence, 530 not logged in: after our login only a mix-up says so.
+    if reply.is_mix_up:
         return OutOfStep(detail)
     if command in _LISTINGS:
         return DataConnectionFailed(detail) if reply.code < 500 else path_error(detail)

@@ -127,7 +127,7 @@ class Session:
             return int(digits)
         if reply.code in (500, 502):
             raise SizeMismatch("the server has no SIZE") from reply.as_error()
-        if reply.code < 500 or reply.code in (503, 530):
+        if reply.code < 500 or reply.is_mix_up:
             raise self.refusal(reply, "SIZE")
         return None
 
@@ -138,7 +138,7 @@ class Session:
         if reply.is_positive:
             self.ask(f"CWD {home}")
             return True
-        if reply.code < 500 or reply.code in (503, 530):
+        if reply.code < 500 or reply.is_mix_up:
             raise self.refusal(reply, "CWD")
         return False
 

@@ -5,7 +5,6 @@ time (ftp/publish). What has no result yet stays in hand across sessions: at mos
 the file being sent and the one behind it. Called by remote.
 """
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 
@@ -188,18 +187,28 @@ class Storing:
             return
         session = self._usable()
         try:
-            self._rename(session, hand)
+            refusal = self._rename_or_discard(session, hand)
         except (SessionError, Interrupted) as error:
             error.uses_attempt = False  # all of it was sent
             session.close()
+            raise
+        if refusal is None:
+            yield self._told(hand)
+        else:
+            yield StoreResult(hand.upload.replica_id, error=refusal)
+
+    def _rename_or_discard(self, session: Session, hand: InHand) -> FileError | None:
+        """Returns why it has not got its final name."""
+        try:
+            self._rename(session, hand)
+        except (SessionError, Interrupted):
             raise
         except FarcopyError as error:
             self._discard(session, hand)
             if not isinstance(error, FileError):
                 raise
-            yield StoreResult(hand.upload.replica_id, error=error)
-        else:
-            yield self._told(hand)
+            return error
+        return None
 
     def _rename(self, session: Session, hand: InHand) -> None:
         publisher = self._publisher_of(session)
@@ -269,12 +278,18 @@ class Storing:
         return False
 
     def _discard(self, session: Session, hand: InHand) -> None:
-        """Leave no trace of it. Best effort: what stays is swept by a later run."""
-        self._hands.pop(hand.upload.temporary_name, None)
+        """Leave no trace of it. Best effort: what stays is swept by a later run.
+
+        Raises: SessionError, Interrupted, with an old final still aside: `settle` goes on.
+        """
         if hand.phase is not Phase.BEFORE and session.is_usable:
-            with contextlib.suppress(FarcopyError):
+            try:
                 put_back(session, hand)
                 remove_temporary(session, hand)
+            except FarcopyError as error:
+                if hand.is_displaced and not isinstance(error, FileError):
+                    raise
+        self._hands.pop(hand.upload.temporary_name, None)
 
     def _take_in_hand(self, upload: Upload) -> InHand:
         hand = InHand(upload, *self._locate(upload))
