@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Callable
-from typing import NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from tqdm import tqdm
 
@@ -12,10 +12,12 @@ from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
 from farcopy.planning.verdict import growing_warning
 from farcopy.service import overview
-from farcopy.service.doctor import Finding
 from farcopy.service.overview import CurrentSync, StatusView
 from farcopy.service.times import shown
 from farcopy.store.patience import drop_connection
+
+if TYPE_CHECKING:
+    from farcopy.service.doctor import Finding  # it would load all of x509
 
 REFRESH_S = 0.2
 
@@ -169,7 +171,7 @@ def status_data(view: StatusView) -> dict[str, object]:
     }
 
 
-def finding_lines(finding: Finding) -> list[str]:
+def finding_lines(finding: "Finding") -> list[str]:
     """A step of the doctor for a person."""
     diagnosis = finding.diagnosis
     mark = {"ok": "ok    ", "caution": "CARE  ", "failed": "FAILED"}[finding.status]

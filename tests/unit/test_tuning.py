@@ -8,7 +8,6 @@ from farcopy.planning.tuning import (
     FIRST,
     QUIET_S,
     REPEATED_S,
-    UNMEASURED,
     WINDOW_S,
     ConnectionTuning,
     Seen,
@@ -60,10 +59,11 @@ def full_at(most: int) -> Callable[[int], float]:
     return lambda connections: 4.0 * min(connections, most)
 
 
-def test_a_run_begins_with_four_and_is_at_eight_when_they_have_logged_in() -> None:
-    line = Line(ConnectionTuning(8), proportional)
-    assert line.tuning.wanted == FIRST
-    assert line.go(3 * STEP_S) == UNMEASURED
+def test_a_run_begins_with_eight_and_measures_before_it_takes_more() -> None:
+    line = Line(ConnectionTuning(32), proportional)
+    assert line.tuning.wanted == FIRST == 8
+    assert line.go(WINDOW_S) == FIRST
+    assert line.go(2 * STEP_S) > FIRST
 
 
 def test_not_one_connection_more_than_set_is_wanted() -> None:
@@ -118,13 +118,6 @@ def test_a_known_limit_is_where_a_run_begins_and_not_where_it_ends() -> None:
     assert line.go(QUIET_S) == 4
     assert line.tuning.refused_beyond is None
     assert line.tuning.most_seen >= 3
-
-
-def test_a_host_that_let_eight_in_gets_them_at_once_and_not_more() -> None:
-    assert ConnectionTuning(8, known_good=8).wanted == 8
-    assert ConnectionTuning(32, known_good=20).wanted == UNMEASURED
-    assert ConnectionTuning(2, known_good=8).wanted == 2
-    assert ConnectionTuning(8, known_limit=3, known_good=3).wanted == 3
 
 
 def test_without_work_for_all_of_them_nothing_is_concluded() -> None:

@@ -6,8 +6,6 @@ transfer for the EPSV that came with it. Asked with a listing of our own folder,
 which costs nobody a file. Called by remote, once a host.
 """
 
-
-import time
 from pathlib import PurePosixPath
 
 from farcopy.core.errors import DataConnectionFailed, FarcopyError
@@ -18,7 +16,8 @@ from farcopy.ftp.session import Session
 from farcopy.ftp.sockets import connect, wait_for_reading
 
 HEAD_START_S = 0.1
-"""An event loop answers within this and a round trip; who serves in turn waits for the data."""
+"""The data connection comes this much after CWD: an event loop has answered by then; who
+serves in turn waits for the data."""
 MAX_LINES = 100_000
 _NO_DATA = frozenset({421, 425, 426, 522})
 
@@ -27,7 +26,8 @@ def list_in_order(session: Session, home: str, wait_s: float) -> list[bytes] | N
     """Send LIST and CWD home at once: does CWD's reply come after the transfer's end?
 
     If so, the lines of the listing of the working directory; None also in doubt.
-    wait_s: for a reply to CWD that comes too early. Raises: SessionError, DataConnectionFailed.
+    wait_s: before the data connection is made; a reply to CWD comes earlier where the round
+    trip is short. Raises: SessionError, DataConnectionFailed.
     """
     port = session.take_port() or _ask_for_port(session)
     if port is None:
@@ -43,10 +43,8 @@ def list_in_order(session: Session, home: str, wait_s: float) -> list[bytes] | N
 def answers_in_order(session: Session, folder: PurePosixPath) -> bool:
     """As `list_in_order`, for who only wants to know. False in doubt."""
     home = session.login_directory
-    began_s = time.monotonic()
     session.command(f"CWD {folder}")
-    round_trip_s = time.monotonic() - began_s
-    return list_in_order(session, home, HEAD_START_S + round_trip_s) is not None
+    return list_in_order(session, home, HEAD_START_S) is not None
 
 
 def _ask_for_port(session: Session) -> int | None:

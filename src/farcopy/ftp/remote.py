@@ -4,7 +4,6 @@ Knows where our names lie below ftp_path. How files get there is storing's matte
 Called by the engine.
 """
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
@@ -78,9 +77,7 @@ class FtpRemote:
     def prepare(self) -> Sequence[str]:
         session = self._usable()
         home = session.login_directory
-        began_s = time.monotonic()
         _, entered = ask_together(session, [f"MKD {self._folder}", f"CWD {self._folder}"])
-        round_trip_s = time.monotonic() - began_s
         if not entered.is_positive:
             self._make_folder(session)
             entered = session.command(f"CWD {self._folder}")
@@ -89,8 +86,7 @@ class FtpRemote:
             session.ask(f"CWD {home}")  # others may want to remove our folder
             return self.temporaries()
         is_known = self._host.answers_in_order is True
-        wait_s = 0.0 if is_known else HEAD_START_S + round_trip_s
-        lines = list_in_order(session, home, wait_s)
+        lines = list_in_order(session, home, 0.0 if is_known else HEAD_START_S)
         if not is_known:
             self._host.note_order(is_in_order=lines is not None)
         if lines is None:

@@ -2,18 +2,16 @@
 
 Over a long line small files wait for replies, and throughput is proportional to
 the connections; once the line is full, more gain nothing; and a host may let in
-few. So: begin with four, or with what the host let in the last time; double up to
-eight as soon as those in use have logged in; go on by a quarter while throughput
-grows; go back when the host refuses or falls silent, and try for more after some
-quiet. Asked by the dispatcher.
+few. So: begin with eight, or with what the host let in the last time; go on by a
+quarter while throughput grows; go back when the host refuses or falls silent, and
+try for more after some quiet. Asked by the dispatcher.
 """
 
 from dataclasses import dataclass
 
-FIRST = 4
-"""Not fewer: in a run of a few seconds each step costs a tenth of it (measured)."""
-UNMEASURED = 8
-"""Shared hosts often allow eight an address. Up to there no time is lost with measuring."""
+FIRST = 8
+"""Shared hosts often allow eight an address. Not fewer: in a run of a few seconds each step
+costs a twentieth of it (measured)."""
 WINDOW_S = 5.0
 """Throughput is compared over windows of this length."""
 GAIN = 0.5
@@ -41,18 +39,15 @@ class ConnectionTuning:
     """Say what happens with `look` and `refused`; `wanted` tells how many connections to use.
 
     at_most: ftp_connections. known_limit: beyond how many the host refused one in an earlier
-    run; known_good: how many it let in.
+    run.
     """
 
-    def __init__(
-        self, at_most: int, known_limit: int | None = None, known_good: int = 0
-    ) -> None:
+    def __init__(self, at_most: int, known_limit: int | None = None) -> None:
         self.at_most = at_most
         self.most_seen = 0
         self.refused_beyond: int | None = None
         self._is_careful = known_limit is not None
-        first = max(FIRST, min(known_good, UNMEASURED))
-        self.wanted = min(first, at_most, known_limit or at_most)
+        self.wanted = min(FIRST, at_most, known_limit or at_most)
         self._mark: tuple[float, Seen] | None = None
         self._rates_before: tuple[int, float, float] | None = None
         self._quiet_until_s: float | None = None
@@ -73,9 +68,7 @@ class ConnectionTuning:
             return
         if self._mark is None:
             self._mark = (now_s, seen)
-        if not self._is_careful and self.wanted < min(UNMEASURED, self.at_most):
-            self._step_to(min(2 * self.wanted, UNMEASURED))
-        elif now_s - self._mark[0] >= WINDOW_S:
+        if now_s - self._mark[0] >= WINDOW_S:
             self._judge(now_s, seen)
 
     def refused(self, now_s: float, in_use: int) -> None:

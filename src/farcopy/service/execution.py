@@ -162,9 +162,7 @@ def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> Remote | None
     gate = SessionGate(prepare)
     outfit.progress.watch_connections(lambda: gate.open_sessions)
     pace = Pace()
-    tuning = ConnectionTuning(
-        row.settings.ftp_connections, host.connection_limit, host.most_connections
-    )
+    tuning = ConnectionTuning(row.settings.ftp_connections, host.connection_limit)
 
     def make_worker() -> TransferWorker:
         return _ThreadWorker(

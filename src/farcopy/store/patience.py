@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, Final, TypeVar, cast
 
@@ -30,7 +31,10 @@ _log = logging.getLogger("farcopy.service")
 
 
 class Patience:
-    """What all threads of a run share: the time since which the database is away.
+    """What all threads of a run share: turns, and the time since which the database is away.
+
+    On SQLite one thread at a time is in the ledger. Left to itself, who finds it locked
+    sleeps for up to a tenth of a second before it looks again: a round trip to the remote.
 
     should_end: asked while waiting; a stop that has turned hard ends the wait.
     patience_s: in all, from the first failure on, whoever met it.
@@ -42,6 +46,9 @@ class Patience:
         self._should_end = should_end
         self._patience_s = patience_s
         self._lock = threading.Lock()
+        self._turn: AbstractContextManager[object] = (
+            threading.RLock() if connection.vendor == "sqlite" else nullcontext()
+        )
         self._away_since_s: float | None = None
         self._is_spent = False
 
@@ -54,9 +61,10 @@ class Patience:
             return work()  # a part of a unit: the whole of it is what is done again
         pause_s = FIRST_PAUSE_S
         while True:
-            forget_replaced_file()
             try:
-                result = work()
+                with self._turn:
+                    forget_replaced_file()
+                    result = work()
             except (LedgerUnreachable, LedgerLocked) as error:
                 drop_connection()
                 if self._is_over(error.code, pause_s) or not self._pause(pause_s):
