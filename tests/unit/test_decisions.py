@@ -13,7 +13,14 @@ from farcopy.core.errors import (
 )
 from farcopy.core.model import RunCounts
 from farcopy.core.states import MOVES, FileState, RunEnd, RunState, sources_of
-from farcopy.planning.batches import MAX_BYTES, MAX_FILES, batch_limit, is_full
+from farcopy.planning.batches import (
+    MAX_BYTES,
+    MAX_FILES,
+    batch_limit,
+    cut,
+    is_due,
+    last_limit,
+)
 from farcopy.planning.retry import ATTEMPTS, decide_retry
 from farcopy.planning.schedule import LastAttempt, next_look_due, next_run_due, next_sync_at
 from farcopy.planning.verdict import run_state, shorten
@@ -92,9 +99,41 @@ def test_a_batch_is_a_small_share_of_those_before_and_none_is_larger_than_the_bo
     assert limits == sorted(limits)
     assert limits[-1] == MAX_FILES
     assert all(limit <= max(2, cut / 8 / 16) for cut, limit in zip(cuts, limits, strict=True))
-    assert is_full(1, MAX_BYTES, 8)
-    assert is_full(8, 0, 8)
-    assert not is_full(7, 10, 8)
+
+
+def test_a_batch_is_cut_when_a_connection_would_be_without_or_enough_are_in_reserve() -> None:
+    assert is_due(8, 0, 8, 4, is_hungry=True)
+    assert not is_due(7, 10, 8, 4, is_hungry=True)
+    assert not is_due(32, 10, 8, 4, is_hungry=False)
+    assert is_due(33, 10, 8, 4, is_hungry=False)
+    assert is_due(1, MAX_BYTES, 8, 4, is_hungry=False)
+
+
+def test_a_batch_has_a_file_at_least_and_else_not_more_than_its_bounds() -> None:
+    assert cut([1] * 10, 4) == 4
+    assert cut([1] * 3, 4) == 3
+    assert cut([MAX_BYTES + 1, 1], 4) == 1
+    assert cut([MAX_BYTES // 2] * 4, 4) == 2
+    assert cut([MAX_BYTES, 0, 0, 1], 4) == 3
+
+
+@pytest.mark.parametrize("connections", [1, 2, 8, 32])
+@pytest.mark.parametrize("files", [1, 7, 200, 2_000, 20_000])
+def test_all_connections_end_within_a_file_of_each_other(files: int, connections: int) -> None:
+    """Files of one second each, batches cut as the intake does it while it is ahead."""
+    free_at = [0] * connections
+    due = files
+    handed_out = 0
+    while due:
+        limit = batch_limit(handed_out, connections)
+        if due <= limit * connections:
+            limit = last_limit(due, connections)
+        count = cut([1] * due, limit)
+        next_free = min(range(connections), key=free_at.__getitem__)
+        free_at[next_free] += count
+        handed_out += count
+        due -= count
+    assert max(free_at) - files // connections <= 1
 
 
 @pytest.mark.parametrize(("end", "synced", "failed", "problems", "error", "expected"), [

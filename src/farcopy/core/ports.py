@@ -385,6 +385,10 @@ class Dispatcher(Protocol):
         """Waits while enough batches wait already: memory does not grow with the archive."""
         ...
 
+    def is_hungry(self) -> bool:
+        """Whether a worker may soon find no batch."""
+        ...
+
     def drain(self) -> None:
         """Wait until every submitted batch was executed or dropped."""
         ...

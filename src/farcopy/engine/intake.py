@@ -4,7 +4,7 @@ Touched files are read here, for their MD5; nothing is sent. Called by run, on
 its thread.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from farcopy.core.errors import FileError, SourceVanished
 from farcopy.core.model import (
@@ -19,7 +19,7 @@ from farcopy.core.model import (
 from farcopy.core.ports import Clock, Dispatcher, Ledger, RunLog, Source
 from farcopy.core.states import FileState
 from farcopy.engine.control import RunControl
-from farcopy.planning.batches import batch_limit, is_full
+from farcopy.planning.batches import batch_limit, cut, is_due, last_limit
 from farcopy.planning.plan import Occasion, decide_all
 
 READ_BYTES = 1024 * 1024
@@ -63,6 +63,7 @@ class Intake:
     def pass_over(self, unchanged_files: int) -> None:
         """Of directories that need no plan."""
         self._unchanged += unchanged_files
+        self._cut_batches()
 
     def take(self, source: Source, plan: Plan, known: Mapping[str, LedgerEntry]) -> None:
         """Everything the plan of one directory says."""
@@ -96,22 +97,25 @@ class Intake:
             return
         self._due.append(file)
         self._due_bytes += file.size_bytes
-        limit = batch_limit(self._handed_out, self._connections)
-        if is_full(len(self._due), self._due_bytes, limit):
-            self._hand_out(self._due)
-            self._due, self._due_bytes = [], 0
+        self._cut_batches()
 
     def flush(self) -> None:
         """Hand out what is due, and tell what needed nothing."""
-        # The last files go to all connections alike, or one would work on alone.
-        share = -(-len(self._due) // max(self._connections, 1))
         while self._due:
-            self._hand_out(self._due[:share])
-            self._due = self._due[share:]
-        self._due_bytes = 0
+            self._hand_out(last_limit(len(self._due), self._connections))
         if self.may_send and (self._unchanged or self._skipped):
             self._log.passed_over(self._unchanged, self._skipped)
         self._unchanged = self._skipped = 0
+
+    def _cut_batches(self) -> None:
+        while self._due:
+            limit = batch_limit(self._handed_out, self._connections)
+            if not is_due(
+                len(self._due), self._due_bytes, limit, self._connections,
+                is_hungry=self._dispatcher.is_hungry(),
+            ):
+                return
+            self._hand_out(limit)
 
     def _look(
         self, source: Source, files: list[SourceFile], known: Mapping[str, LedgerEntry]
@@ -170,7 +174,10 @@ class Intake:
                 self._log.problem(source.label, file.relative_path, error.code)
             return None
 
-    def _hand_out(self, files: Sequence[SourceFile]) -> None:
+    def _hand_out(self, limit: int) -> None:
+        count = cut((file.size_bytes for file in self._due), limit)
+        files, self._due = self._due[:count], self._due[count:]
+        self._due_bytes -= sum(file.size_bytes for file in files)
         if self._control.should_end():
             return
         batch_id = self._ledger.admit(self._run_id, self._batches, files)

@@ -62,6 +62,10 @@ class ThreadDispatcher:
             self._adjust()
             self._changed.notify_all()
 
+    def is_hungry(self) -> bool:
+        with self._changed:
+            return len(self._batches) < self._tuning.wanted
+
     def drain(self) -> None:
         with self._changed:
             while self._batches or self._busy:
