@@ -17,6 +17,7 @@ class CountingWorker:
         self.aborted = threading.Event()
         self.is_closed = False
         self.executed = 0
+        self.rests = 0
         self._during = during
 
     def execute(self, batch_id: int, take_next: Callable[[], int | None]) -> None:
@@ -26,6 +27,9 @@ class CountingWorker:
             self._during(batch)
             self.done.append(batch)
             batch = take_next()
+
+    def rest(self) -> None:
+        self.rests += 1
 
     def abort(self) -> None:
         self.aborted.set()
@@ -72,6 +76,61 @@ def test_every_batch_is_executed_once_and_no_thread_is_left() -> None:
     assert all(w.is_closed for w in workers)
     assert threading.active_count() == before
     assert not crashes
+
+
+def test_a_worker_without_a_batch_rests_while_another_works_and_not_before_all_are_handed_out(
+) -> None:
+    has_rested, go_on = threading.Event(), threading.Event()
+
+    class Resting(CountingWorker):
+        def rest(self) -> None:
+            super().rest()
+            has_rested.set()
+
+    workers: list[Resting] = []
+
+    def make() -> Resting:
+        # The first batch takes until the other worker has rested.
+        workers.append(Resting(lambda batch: go_on.wait(10) and None if batch == 0 else None))
+        return workers[-1]
+
+    work, crashes = dispatcher(2)
+    work.start(make)
+    work.submit(0)
+    work.submit(1)
+    assert not has_rested.wait(0.3)  # more may come
+
+    draining = threading.Thread(target=work.drain)
+    draining.start()
+    assert has_rested.wait(10)
+    assert draining.is_alive()
+    go_on.set()
+    draining.join(10)
+    work.stop()
+    assert [worker.rests for worker in workers] == [1, 1]
+    assert not crashes
+
+
+def test_the_only_worker_rests_too_before_it_ends() -> None:
+    worker = CountingWorker()
+    work, _ = dispatcher(1)
+    work.start(lambda: worker)
+    work.submit(0)
+    work.drain()
+    work.stop()
+    assert worker.rests == 1
+    assert worker.is_closed
+
+
+def test_an_aborted_worker_does_not_rest() -> None:
+    worker = CountingWorker()
+    work, _ = dispatcher(1)
+    work.start(lambda: worker)
+    work.submit(0)
+    work.abort()
+    work.drain()
+    work.stop()
+    assert worker.rests == 0
 
 
 def test_a_worker_takes_the_batches_that_wait_in_one_go() -> None:

@@ -74,6 +74,10 @@ class Pace:
         with self._lock:
             self._timeouts += 1
 
+    @property
+    def has_files(self) -> bool:
+        return self._files > 0
+
     def seen(self, sessions: int) -> Seen:
         with self._lock:
             return Seen(sessions, self._bytes, self._files, self._timeouts)
@@ -95,7 +99,6 @@ class SessionGate:
         self._is_prepared = False
         self._failure: FarcopyError | None = None
         self._count = 0
-        self._last: Remote | None = None
 
     @property
     def open_sessions(self) -> int:
@@ -106,7 +109,6 @@ class SessionGate:
 
         Raises: what persist raises in the end, of Remote.open and Remote.prepare.
         """
-        self.close_last()  # it might be the one too many
         with self._changed:
             is_first, self._has_first = not self._has_first, True
             if not is_first:
@@ -152,25 +154,7 @@ class SessionGate:
         if self._failure is not None:
             raise self._failure
 
-    def lost(self) -> None:
+    def left(self) -> None:
+        """A session was lost, or is needed no longer."""
         with self._changed:
             self._count -= 1
-
-    def leave(self, remote: Remote) -> None:
-        """A worker needs its session no longer. The last one stays open for `take_last`."""
-        with self._changed:
-            self._count -= 1
-            if self._count == 0 and self._last is None:
-                self._last = remote
-                return
-        remote.close()
-
-    def take_last(self) -> Remote | None:
-        """A session that nobody works with any more, to be closed by the caller."""
-        with self._changed:
-            last, self._last = self._last, None
-            return last
-
-    def close_last(self) -> None:
-        if (last := self.take_last()) is not None:
-            last.close()

@@ -64,7 +64,7 @@ class TransferWorker:
     make_remote: a new, closed session. retry_scale: factor on all waits. pace: told what
     passes. throttle: of all workers together. on_failure: told of each failed file's
     replica id and error code. left_over: temporaries that may be continued, by replica id,
-    shared by all workers.
+    shared by all workers. at_rest: may use a session while there is nothing to send over it.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class TransferWorker:
         retry_scale: float = 1.0,
         on_failure: Callable[[int, str], None] = lambda _id, _code: None,
         left_over: MutableMapping[int, str] | None = None,
+        at_rest: Callable[[Remote], None] = lambda _remote: None,
     ) -> None:
         self._run_id = run_id
         self._ledger = ledger
@@ -98,6 +99,7 @@ class TransferWorker:
         self._retry_scale = retry_scale
         self._on_failure = on_failure
         self._left_over = {} if left_over is None else left_over
+        self._at_rest = at_rest
         self._is_open = False
         self._outcomes: list[Outcome] = []
         self._recorded_at_s = clock.monotonic_s()
@@ -156,17 +158,18 @@ class TransferWorker:
         except Interrupted:
             return
 
+    def rest(self) -> None:
+        if self._is_open:
+            self._at_rest(self._remote)
+
     def abort(self) -> None:
         self._remote.abort()
 
     def close(self) -> None:
         if self._left_over:
             self._control.note_untidy()
-        if self._is_open:
-            self._is_open = False
-            self._gate.leave(self._remote)
-        else:
-            self._remote.close()
+        self._forget_session()
+        self._remote.close()
 
     # --- sending ---
 
@@ -254,7 +257,7 @@ class TransferWorker:
     def _forget_session(self) -> None:
         if self._is_open:
             self._is_open = False
-            self._gate.lost()
+            self._gate.left()
 
     def _after_lost_session(self, error: FarcopyError) -> None:
         """Look before sending again: the reply was lost, not necessarily the file."""

@@ -56,21 +56,8 @@ def carry_out(
     SourcesNotConfigured, KeyMismatch, RunAlreadyOn; LedgerTrouble when the run could not
     be begun or its row not be closed.
     """
-    with contextlib.ExitStack() as ends:
-        return _carry_out(sync_type, requested_by, environment, stop, on_start, ends)
-
-
-def _carry_out(
-    sync_type: SyncType,
-    requested_by: str,
-    environment: Environment,
-    stop: StopSignal,
-    on_start: Callable[[int], None],
-    ends: contextlib.ExitStack,
-) -> RunSummary:
     clock = wiring.SystemClock()
     cancel = StopSignal(stop)
-    last: Remote | None = None
     patience = Patience(cancel.is_hard, environment.ledger_patience_s)
     row = stored.load()
     _check(row)
@@ -87,6 +74,10 @@ def _carry_out(
     started_s = clock.monotonic_s()
     control = RunControl(cancel)
     host = wiring.host_profile(destination)
+    pace = Pace()
+    mark = marks.RunMark(
+        row, lambda: pace.has_files and not control.should_end(), patience.persist
+    )
     throttle = Throttle(
         clock.monotonic_s, cancel.is_hard, 1024 * row.settings.ftp_limit_kib_s
     )
@@ -96,12 +87,9 @@ def _carry_out(
             run_id, cancel, patience, throttle, destination.pk
         ) as progress:
             ledger = patient_ledger(destination.pk, patience)
-            outfit = _Outfit(
-                row, environment, ledger, cancel, control, progress, host, throttle
-            )
-            last = _execute(run_id, sync_type, outfit)
-            if last is not None:
-                ends.callback(last.close)
+            _execute(run_id, sync_type, _Outfit(
+                row, environment, ledger, cancel, control, progress, host, throttle, pace, mark
+            ))
     except FarcopyError as error:
         control.fail(error)
     except Exception:  # noqa: BLE001
@@ -121,8 +109,7 @@ def _carry_out(
     auditing.note("run.ended", username=requested_by, details={
         "run": run_id, "status": summary.state.value, "code": summary.error_code,
     })
-    if summary.counts.files_synced and not cancel.is_set():
-        marks.send(row, host, cancel, last)
+    mark.conclude()
     return summary
 
 
@@ -145,10 +132,11 @@ class _Outfit:
     progress: RunProgress
     host: HostProfile
     throttle: Throttle
+    pace: Pace
+    mark: marks.RunMark
 
 
-def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> Remote | None:
-    """A session of the run that is still open, if there is one."""
+def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> None:
     clock = wiring.SystemClock()
     row, ledger, control, host = outfit.row, outfit.ledger, outfit.control, outfit.host
     sources = wiring.sources_of(row.settings)
@@ -161,7 +149,6 @@ def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> Remote | None
 
     gate = SessionGate(prepare)
     outfit.progress.watch_connections(lambda: gate.open_sessions)
-    pace = Pace()
     tuning = ConnectionTuning(row.settings.ftp_connections, host.connection_limit)
 
     def make_worker() -> TransferWorker:
@@ -174,10 +161,11 @@ def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> Remote | None
             control=control,
             log=outfit.progress,
             clock=clock,
-            pace=pace,
+            pace=outfit.pace,
             throttle=outfit.throttle,
             retry_scale=outfit.environment.retry_scale,
             left_over=left_over,
+            at_rest=outfit.mark.put,
             on_failure=lambda entry, code: _log.warning(
                 "upload.failed", extra={"run": run_id, "entry": entry, "code": code}
             ),
@@ -196,7 +184,7 @@ def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> Remote | None
         sources=sources,
         ledger=ledger,
         dispatcher=ThreadDispatcher(
-            tuning, lambda: pace.seen(gate.open_sessions), outfit.stop, on_crash
+            tuning, lambda: outfit.pace.seen(gate.open_sessions), outfit.stop, on_crash
         ),
         make_worker=make_worker,
         connections=row.settings.ftp_connections,
@@ -206,12 +194,8 @@ def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> Remote | None
     )
     try:
         run.execute()
-    except BaseException:
-        gate.close_last()
-        raise
     finally:
         host.note_connections(tuning.most_seen, tuning.refused_beyond)
-    return gate.take_last()
 
 
 class _ThreadWorker(TransferWorker):

@@ -1,12 +1,14 @@
 """The marks of the audit trail: copies of its end, in the home and on the remote.
 
 An older copy of the whole database cannot be told from the right one by itself;
-by a mark it can. On the remote it is put after every run that sent something.
+by a mark it can. On the remote it is put by every run that sent something.
 """
 
 import contextlib
 import logging
 import os
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,15 +18,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from farcopy.core.errors import (
+    ConnectionLost,
     FarcopyError,
     FtpNotConfigured,
     Interrupted,
-    SessionError,
-    TooManyConnections,
 )
-from farcopy.core.ports import Remote, Stop
+from farcopy.core.ports import Remote
 from farcopy.ftp.folders import KnownFolders
-from farcopy.ftp.host import HostProfile
 from farcopy.service import wiring
 from farcopy.store import audit, key_history
 from farcopy.store import configuration as stored
@@ -34,7 +34,6 @@ from farcopy.store.configuration import StoredConfiguration
 from farcopy.store.keys import key_id
 
 LOCAL_FILE: Final = "audit-mark.json"
-PAUSE_S: Final = 2.0
 _MAX_BYTES: Final = 64 * 1024
 _log = logging.getLogger("farcopy.service")
 
@@ -89,31 +88,51 @@ def renew() -> None:
         write_local(current())
 
 
-def send(
-    row: StoredConfiguration, host: HostProfile, stop: Stop, last: Remote | None = None
-) -> None:
-    """Put the mark on the remote. A failure is a warning of the status, and no run's business.
+class RunMark:
+    """A run's mark on the remote: put once, over a session that has nothing left to send,
+    while the others still send. A failure is a warning of the status, and no run's business.
 
-    host: what the run learnt of it, so that nothing is asked twice. last: a session of the
-    run that is still open; it is used if it can be, and left open.
+    is_due: whether the run sent something, and is to go on. persist: with the run's patience.
     """
-    problem = ""
-    try:
-        mark = current()
-        with contextlib.suppress(OSError):
-            write_local(mark)
+
+    def __init__(
+        self,
+        row: StoredConfiguration,
+        is_due: Callable[[], bool],
+        persist: Callable[[Callable[[], Mark]], Mark],
+    ) -> None:
+        self._row = row
+        self._is_due = is_due
+        self._persist = persist
+        self._lock = threading.Lock()
+        self._is_put = False
+        self._problem = ""
+
+    def put(self, remote: Remote) -> None:
+        """Unless another session of the run does or did. For any thread."""
+        if not self._is_due() or not self._lock.acquire(blocking=False):
+            return
         try:
-            if not (last and _is_kept(mark, row, last)):
-                _put(mark, row, host)
-        except TooManyConnections:
-            # The run has just closed its own; a server may need a moment to notice.
-            stop.wait(PAUSE_S)
-            _put(mark, row, host)
-    except FarcopyError as error:
-        problem = error.code
-        _log.warning("audit.mark_not_sent", extra={"code": error.code})
-    with contextlib.suppress(FarcopyError):
-        AuditHead.objects.exclude(sent_problem=problem).update(sent_problem=problem)
+            if not self._is_put:
+                remote.keep(_remote_name(self._row), self._persist(current).text())
+                self._is_put, self._problem = True, ""
+        except Interrupted:
+            pass  # the run is to end at once
+        except FarcopyError as error:
+            self._problem = error.code
+        finally:
+            self._lock.release()
+
+    def conclude(self) -> None:
+        """After the run: what became of it, and the home's mark, which knows of the end."""
+        renew()
+        if not (self._is_put or self._is_due()):
+            return
+        problem = "" if self._is_put else self._problem or ConnectionLost.code
+        if problem:
+            _log.warning("audit.mark_not_sent", extra={"code": problem})
+        with contextlib.suppress(FarcopyError):
+            AuditHead.objects.exclude(sent_problem=problem).update(sent_problem=problem)
 
 
 def read_remote() -> Found:
@@ -121,33 +140,10 @@ def read_remote() -> Found:
     row = stored.load()
     if not row.settings.is_ftp_configured:
         raise FtpNotConfigured
-    with contextlib.closing(_session(row)) as remote:
+    with contextlib.closing(wiring.make_remote(row, KnownFolders())) as remote:
+        remote.open()
         text = remote.kept(_remote_name(row))
     return Found(exists=False) if text is None else _found(text)
-
-
-def _put(mark: Mark, row: StoredConfiguration, host: HostProfile) -> None:
-    with contextlib.closing(_session(row, host)) as remote:
-        remote.prepare()
-        remote.keep(_remote_name(row), mark.text())
-
-
-def _is_kept(mark: Mark, row: StoredConfiguration, last: Remote) -> bool:
-    try:
-        last.keep(_remote_name(row), mark.text())
-    except (SessionError, Interrupted):
-        return False  # it idled out, say
-    return True
-
-
-def _session(row: StoredConfiguration, host: HostProfile | None = None) -> Remote:
-    remote = wiring.make_remote(row, KnownFolders(), host)
-    try:
-        remote.open()
-    except BaseException:
-        remote.close()
-        raise
-    return remote
 
 
 def _found(text: bytes) -> Found:

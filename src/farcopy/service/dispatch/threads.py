@@ -4,10 +4,11 @@ Threads start as batches come, so a short run opens one connection only, and at 
 as many as the tuning wants at that moment. One too many ends after its batch.
 """
 
+import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from farcopy.core.errors import TooManyConnections
@@ -41,6 +42,7 @@ class ThreadDispatcher:
         self._changed = threading.Condition()
         self._batches: deque[int] = deque()
         self._busy = 0
+        self._is_draining = False
         self._is_ending = False
         self._is_aborted = False
         self._workers: list[Worker] = []
@@ -68,6 +70,8 @@ class ThreadDispatcher:
 
     def drain(self) -> None:
         with self._changed:
+            self._is_draining = True
+            self._changed.notify_all()
             while self._batches or self._busy:
                 self._wait()
 
@@ -94,11 +98,16 @@ class ThreadDispatcher:
         self._changed.wait(POLL_S)
         self._adjust()
         if self._stop.is_hard() and not self._is_aborted:
-            self._changed.release()
-            try:
+            with self._unlocked():
                 self.abort()
-            finally:
-                self._changed.acquire()
+
+    @contextlib.contextmanager
+    def _unlocked(self) -> Iterator[None]:
+        self._changed.release()
+        try:
+            yield
+        finally:
+            self._changed.acquire()
 
     def _abort_if_hard(self) -> None:
         if self._stop.is_hard() and not self._is_aborted:
@@ -123,7 +132,7 @@ class ThreadDispatcher:
     def _work(self) -> None:
         worker: Worker | None = None
         try:
-            while (batch_id := self._take()) is not None:
+            while (batch_id := self._take(worker)) is not None:
                 taken = deque([batch_id], MOST_OPEN)
                 try:
                     if worker is None:
@@ -157,9 +166,15 @@ class ThreadDispatcher:
             worker.abort()
         return worker
 
-    def _take(self) -> int | None:
+    def _take(self, worker: Worker | None) -> int | None:
+        may_rest = worker is not None
         with self._changed:
             while len(self._living) <= self._tuning.wanted and not self._batches:
+                if worker and may_rest and self._is_draining and not self._is_aborted:
+                    may_rest = False
+                    with self._unlocked():
+                        worker.rest()
+                    continue
                 if self._is_ending:
                     return None
                 self._changed.wait(POLL_S)
