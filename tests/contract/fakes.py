@@ -149,11 +149,12 @@ class FakeRemote:
         self._is_aborted = threading.Event()
         self._in_hand: tuple[Upload, str, bool] | None = None  # upload, md5, is_renaming
 
-    def open(self) -> None:
+    def open(self, on_login: Callable[[], None] = lambda: None) -> None:
         self._check()
         self.server.logins += 1
         if self._password != self.server.password:
             raise LoginRefused
+        on_login()
         self._is_open = True
 
     def prepare(self) -> Sequence[str]:

@@ -161,11 +161,15 @@ def test_what_was_never_in_hand_is_settled_as_send_again(place: Place, remote: R
     assert place.temporaries() == set()
 
 
-def test_a_wrong_password_is_refused(place: Place) -> None:
-    remote = place.remote(password="wrong")
+def test_a_wrong_password_is_refused_and_only_the_right_one_is_told_of(place: Place) -> None:
+    logins: list[str] = []
+    wrong, right = place.remote(password="wrong"), place.remote()
     with pytest.raises(LoginRefused):
-        remote.open()
-    remote.close()
+        wrong.open(lambda: logins.append("wrong"))
+    wrong.close()
+    right.open(lambda: logins.append("right"))
+    right.close()
+    assert logins == ["right"]
 
 
 def test_a_closed_remote_can_be_opened_again(place: Place, remote: Remote) -> None:

@@ -21,9 +21,10 @@ class Session:
         self.error = error
         self.is_open = threading.Event()
 
-    def open(self) -> None:
+    def open(self, on_login: Callable[[], None] = lambda: None) -> None:
         if self.error is not None:
             raise self.error
+        on_login()
         self.is_open.set()
 
 

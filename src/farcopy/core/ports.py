@@ -77,8 +77,11 @@ class Source(Protocol):
 class Remote(Protocol):
     """A destination, over one session. There is no general delete."""
 
-    def open(self) -> None:
-        """Log in. Raises RunError, or SessionError."""
+    def open(self, on_login: Callable[[], None] = lambda: None) -> None:
+        """Log in. on_login: told once the name and password were right.
+
+        Raises RunError, or SessionError.
+        """
         ...
 
     def prepare(self) -> Sequence[str]:

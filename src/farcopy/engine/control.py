@@ -87,7 +87,7 @@ class SessionGate:
     """Lets the first session of a run log in alone.
 
     A wrong password is then tried once, not once a connection: hosts ban after
-    a handful. Once it is in, the others log in too, while it prepares our folders;
+    a handful. Once it is let in, the others log in too, while it prepares our folders;
     they wait for that, and share its fate when it fails.
     """
 
@@ -129,12 +129,7 @@ class SessionGate:
         self, remote: Remote, persist: Callable[[Callable[[], None]], None]
     ) -> None:
         def log_in_and_prepare() -> None:
-            remote.open()
-            with self._changed:
-                if not self._is_in:  # counted from now: one too many of the others gives way
-                    self._is_in = True
-                    self._count += 1
-                self._changed.notify_all()
+            remote.open(self._let_others_in)
             self._prepare(remote)
 
         try:
@@ -146,6 +141,13 @@ class SessionGate:
             raise
         with self._changed:
             self._is_prepared = True
+            self._changed.notify_all()
+
+    def _let_others_in(self) -> None:
+        with self._changed:
+            if not self._is_in:  # counted from now: one too many of the others gives way
+                self._is_in = True
+                self._count += 1
             self._changed.notify_all()
 
     def _wait_until(self, is_so: Callable[[], bool]) -> None:

@@ -5,6 +5,7 @@ remote and probe; the doctor takes the steps one by one.
 """
 
 import ssl
+from collections.abc import Callable
 
 from farcopy.core.errors import LocalName, LoginRefused, TlsFailed
 from farcopy.ftp import tls
@@ -27,27 +28,33 @@ def log_in(
     guard: Guard,
     budget: Budget | None = None,
     host: HostProfile | None = None,
+    on_login: Callable[[], None] = lambda: None,
 ) -> Session:
     """A session in binary mode. Raises: RunError, SessionError, Interrupted.
 
     guard: lets another thread abort all of it, the session included. host: what other
-    sessions learnt is not asked again, and what this one learns stands there.
+    sessions learnt is not asked again, and what this one learns stands there. on_login: called
+    once name and password were right.
     """
     budget = budget or Budget()
     # Who only looks in once takes no chances with a host nobody knows.
     host = host or HostProfile(answers_in_order=False)
     try:
         try:
-            return _log_in(settings, guard, budget, host, is_p256_only=True)
+            session = _connect(settings, guard, budget, host, is_p256_only=True)
         except OtherCurvesNeeded:
             guard.close_all()
-            return _log_in(settings, guard, budget, host, is_p256_only=False)
+            session = _connect(settings, guard, budget, host, is_p256_only=False)
+        authenticate(session)
+        on_login()
+        settle_in(session)
     except BaseException:
         guard.close_all()
         raise
+    return session
 
 
-def _log_in(
+def _connect(
     settings: SessionSettings,
     guard: Guard,
     budget: Budget,
@@ -60,8 +67,6 @@ def _log_in(
     session = greet(settings, context, addresses, budget, guard, host)
     if settings.tls != "off":
         secure(session, may_retry=is_p256_only)
-    authenticate(session)
-    settle_in(session)
     return session
 
 

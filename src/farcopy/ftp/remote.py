@@ -4,7 +4,7 @@ Knows where our names lie below ftp_path. How files get there is storing's matte
 Called by the engine.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from farcopy.core.errors import (
@@ -62,9 +62,9 @@ class FtpRemote:
         """Whether the session is encrypted: worth remembering as `is_tls_known`."""
         return self._session is not None and self._session.is_tls
 
-    def open(self) -> None:
+    def open(self, on_login: Callable[[], None] = lambda: None) -> None:
         self.close()
-        session = log_in(self._settings, self._guard, host=self._host)
+        session = log_in(self._settings, self._guard, host=self._host, on_login=on_login)
         try:
             is_absolute = self._settings.path.startswith("/")
             home = "/" if is_absolute else session.login_directory
