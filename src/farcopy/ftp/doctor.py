@@ -25,7 +25,7 @@ from farcopy.ftp import certificates, login, reading, tls, transfer
 from farcopy.ftp.folders import KnownFolders, ensure_folder
 from farcopy.ftp.host import HostProfile
 from farcopy.ftp.listing import count_files
-from farcopy.ftp.order import answers_in_order
+from farcopy.ftp.order import HEAD_START_S, list_in_order
 from farcopy.ftp.publish import remove
 from farcopy.ftp.replies import FOREIGN
 from farcopy.ftp.session import Session
@@ -205,8 +205,9 @@ class FtpExamination:
             ("hashes", ", ".join(offered.hashes) or "none: content is proven by reading back"),
         ]
         if self._settings.is_passive:
-            is_quick = answers_in_order(session, self._base / self._folder_name)
-            seen.append(("several commands at once", "yes" if is_quick else "no, one at a time"))
+            _, lines = list_in_order(session, self._base / self._folder_name, HEAD_START_S)
+            answer = "no, one at a time" if lines is None else "yes"
+            seen.append(("several commands at once", answer))
         return seen
 
     def _count_connections(self) -> Seen:

@@ -6,14 +6,16 @@ transfer for the EPSV that came with it. Asked with a listing of our own folder,
 which costs nobody a file. Called by remote, once a host.
 """
 
+import time
 from pathlib import PurePosixPath
 
-from farcopy.core.errors import DataConnectionFailed, FarcopyError
+from farcopy.core.errors import DataConnectionFailed, FarcopyError, OutOfStep
 from farcopy.ftp import transfer
 from farcopy.ftp.data import DataConnection, passive_port
 from farcopy.ftp.replies import DATA, FOREIGN
 from farcopy.ftp.session import Session
 from farcopy.ftp.sockets import connect, wait_for_reading
+from farcopy.ftp.together import ask_together
 
 HEAD_START_S = 0.1
 """The data connection comes this much after CWD: an event loop has answered by then; who
@@ -22,29 +24,36 @@ MAX_LINES = 100_000
 _NO_DATA = frozenset({421, 425, 426, 522})
 
 
-def list_in_order(session: Session, home: str, wait_s: float) -> list[bytes] | None:
-    """Send LIST and CWD home at once: does CWD's reply come after the transfer's end?
+def list_in_order(
+    session: Session, folder: PurePosixPath, wait_s: float
+) -> tuple[bool, list[bytes] | None]:
+    """Make the folder, enter it, LIST it and leave it, all in one segment: does the last
+    reply come after the transfer's end?
 
-    If so, the lines of the listing of the working directory; None also in doubt.
-    wait_s: before the data connection is made; a reply to CWD comes earlier where the round
-    trip is short. Raises: SessionError, DataConnectionFailed.
+    Returns whether it could be entered (else another one was listed), and the lines if the
+    replies were in order; None also in doubt. wait_s: after the commands, before the data
+    connection is made. Raises: SessionError, DataConnectionFailed.
     """
-    port = session.take_port() or _ask_for_port(session)
-    if port is None:
-        session.ask(f"CWD {home}")
-        return None
-    session.send(["LIST", f"CWD {home}"])
-    # The data connection comes late on purpose: until then no transfer can end.
-    wait_for_reading(session.wire.connection, wait_s, session.guard)
-    lines, codes = _listing(session, port)
-    return lines if codes in ((150, 226, 250), (125, 226, 250)) else None
-
-
-def answers_in_order(session: Session, folder: PurePosixPath) -> bool:
-    """As `list_in_order`, for who only wants to know. False in doubt."""
     home = session.login_directory
-    session.command(f"CWD {folder}")
-    return list_in_order(session, home, HEAD_START_S) is not None
+    port = session.take_port() or _ask_for_port(session)
+    inside = [f"MKD {folder}", f"CWD {folder}"]
+    leave = f"CWD {home}"
+    if port is None:
+        _, entered = ask_together(session, inside)
+        session.ask(leave)
+        return entered.is_positive, None
+    until_s = time.monotonic() + wait_s
+    _, entered = ask_together(session, inside, behind=["LIST", leave])
+    # The data connection comes late on purpose: until then no transfer can end.
+    left_s = max(until_s - time.monotonic(), 0.0)
+    wait_for_reading(session.wire.connection, left_s, session.guard)
+    try:
+        lines, codes = _listing(session, port)
+    except OutOfStep:
+        session.host.note_lost_step()  # or the next session would try the same
+        raise
+    is_in_order = codes in ((150, 226, 250), (125, 226, 250))
+    return entered.is_positive, lines if is_in_order else None
 
 
 def _ask_for_port(session: Session) -> int | None:

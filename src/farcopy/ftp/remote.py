@@ -76,22 +76,29 @@ class FtpRemote:
 
     def prepare(self) -> Sequence[str]:
         session = self._usable()
-        home = session.login_directory
-        _, entered = ask_together(session, [f"MKD {self._folder}", f"CWD {self._folder}"])
-        if not entered.is_positive:
-            self._make_folder(session)
-            entered = session.command(f"CWD {self._folder}")
-        self._known.add(self._folder)
         if not self._settings.is_passive or self._host.answers_in_order is False:
-            session.ask(f"CWD {home}")  # others may want to remove our folder
-            return self.temporaries()
+            return self._prepare_singly(session)
         is_known = self._host.answers_in_order is True
-        lines = list_in_order(session, home, 0.0 if is_known else HEAD_START_S)
+        is_there, lines = list_in_order(session, self._folder, 0.0 if is_known else HEAD_START_S)
         if not is_known:
             self._host.note_order(is_in_order=lines is not None)
+        if not is_there:
+            self._make_folder(session)
+            return ()
+        self._known.add(self._folder)
         if lines is None:
             return self.temporaries()
         return _ours(line.rpartition(b" ")[2].decode("utf-8", "replace") for line in lines)
+
+    def _prepare_singly(self, session: Session) -> Sequence[str]:
+        home = session.login_directory
+        _, entered = ask_together(session, [f"MKD {self._folder}", f"CWD {self._folder}"])
+        if entered.is_positive:
+            self._known.add(self._folder)
+            session.ask(f"CWD {home}")  # others may want to remove our folder
+        else:
+            self._make_folder(session)
+        return self.temporaries()
 
     def _make_folder(self, session: Session) -> None:
         if not session.is_directory(self._base):

@@ -15,14 +15,23 @@ UNKNOWN_HOST_S = 5.0
 """For a reply of a host that was never sent several at once; beyond, it is asked singly."""
 
 
-def ask_together(session: Session, lines: Sequence[str]) -> list[Reply]:
-    """A reply to each, whatever it says but goodbye. Raises: as Session.ask."""
+def ask_together(
+    session: Session, lines: Sequence[str], behind: Sequence[str] = ()
+) -> list[Reply]:
+    """A reply to each, whatever it says but goodbye. Raises: as Session.ask.
+
+    behind: sent with them, or after their replies to a host that minds; the replies to
+    these are for the caller to read.
+    """
     host = session.host
     if host.answers_in_order is False:
-        return [session.ask(line) for line in lines]
+        replies = [session.ask(line) for line in lines]
+        if behind:
+            session.send(behind)
+        return replies
     is_known = host.answers_in_order is True
     try:
-        session.send(lines)
+        session.send([*lines, *behind])
         wait_s = None if is_known else min(UNKNOWN_HOST_S, session.settings.deadlines.reply_s)
         return [session.read(line.partition(" ")[0], wait_s=wait_s) for line in lines]
     except OutOfStep:
