@@ -23,10 +23,13 @@ $(VENV)/.demo: requirements.lock pyproject.toml
 	  echo "python3 -m venv failed; on Debian: apt-get install python3-venv"; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+# Where Python is told to write no bytecode, each start would compile all of it again.
+	$(BIN)/python -m compileall -q src
 	touch $@
 
 $(VENV)/.test: requirements-test.lock $(VENV)/.demo
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
+	$(BIN)/python -m compileall -q tests bench
 	touch $@
 
 # Needs uv; writes both locks anew, with hashes and without any registry's address.
