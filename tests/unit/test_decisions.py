@@ -16,9 +16,10 @@ from farcopy.core.states import MOVES, FileState, RunEnd, RunState, sources_of
 from farcopy.planning.batches import (
     MAX_BYTES,
     MAX_FILES,
+    WAIT_S,
+    Waiting,
     batch_limit,
     cut,
-    is_due,
     last_limit,
 )
 from farcopy.planning.retry import ATTEMPTS, decide_retry
@@ -95,18 +96,19 @@ def test_a_look_is_due_at_once_and_then_every_interval() -> None:
 def test_a_batch_is_a_small_share_of_those_before_and_none_is_larger_than_the_bound() -> None:
     cuts = range(0, 50_000, 100)
     limits = [batch_limit(cut, 8) for cut in cuts]
-    assert limits[0] == 2
+    assert limits[0] == 8
     assert limits == sorted(limits)
     assert limits[-1] == MAX_FILES
-    assert all(limit <= max(2, cut / 8 / 16) for cut, limit in zip(cuts, limits, strict=True))
+    assert all(limit <= max(8, cut / 8 / 4) for cut, limit in zip(cuts, limits, strict=True))
 
 
 def test_a_batch_is_cut_when_a_connection_would_be_without_or_enough_are_in_reserve() -> None:
-    assert is_due(8, 0, 8, 4, is_hungry=True)
-    assert not is_due(7, 10, 8, 4, is_hungry=True)
-    assert not is_due(32, 10, 8, 4, is_hungry=False)
-    assert is_due(33, 10, 8, 4, is_hungry=False)
-    assert is_due(1, MAX_BYTES, 8, 4, is_hungry=False)
+    assert Waiting(8, 0).is_batch(8, 4, is_hungry=True)
+    assert not Waiting(7, 10).is_batch(8, 4, is_hungry=True)
+    assert Waiting(1, 10, WAIT_S).is_batch(8, 4, is_hungry=True)
+    assert not Waiting(32, 10, WAIT_S).is_batch(8, 4, is_hungry=False)
+    assert Waiting(33, 10).is_batch(8, 4, is_hungry=False)
+    assert Waiting(1, MAX_BYTES).is_batch(8, 4, is_hungry=False)
 
 
 def test_a_batch_has_a_file_at_least_and_else_not_more_than_its_bounds() -> None:

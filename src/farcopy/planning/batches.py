@@ -1,18 +1,21 @@
 """How large the next batch is. Pure.
 
-A batch is the unit of claiming: at most 256 files or 64 MiB. The connections take
-one after another, so the last one to end works alone for at most a batch: each is a
-small share of what was handed out before it. A few are not cut before the end is in
-sight, and those become smaller and smaller, so that all connections end together.
+A batch is the unit of claiming: at most 256 files or 64 MiB. Each costs a few
+transactions of the ledger, so they grow with the run. As many files as would make a
+batch for each connection are held in reserve until the end is in sight; of these the
+batches become smaller and smaller, so that all connections end together.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 MAX_FILES = 256
 MAX_BYTES = 64 * 1024 * 1024
-_FIRST_FILES = 2
-_SHARE = 16
-"""The last batch then costs at most a sixteenth of the time the run has taken so far."""
+WAIT_S = 1.0
+"""A file waits no longer for others while a connection may be without work."""
+_FIRST_FILES = 8
+_SHARE = 4
+"""What is in reserve is then at most a quarter of what was handed out before."""
 
 
 def batch_limit(files_cut: int, connections: int) -> int:
@@ -21,13 +24,19 @@ def batch_limit(files_cut: int, connections: int) -> int:
     return min(MAX_FILES, max(_FIRST_FILES, share))
 
 
-def is_due(
-    files: int, size_bytes: int, limit: int, connections: int, *, is_hungry: bool
-) -> bool:
-    """Whether to cut a batch from so many files. is_hungry: a connection may soon be without."""
-    if files >= limit and is_hungry:
-        return True
-    return files > limit * connections or size_bytes >= MAX_BYTES
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Files that are due and in no batch yet. waited_s: the first of them."""
+
+    files: int
+    size_bytes: int
+    waited_s: float = 0.0
+
+    def is_batch(self, limit: int, connections: int, *, is_hungry: bool) -> bool:
+        """Whether to cut one off. is_hungry: a connection may soon be without work."""
+        if is_hungry and (self.files >= limit or self.waited_s >= WAIT_S):
+            return True
+        return self.files > limit * connections or self.size_bytes >= MAX_BYTES
 
 
 def cut(sizes: Iterable[int], limit: int) -> int:
