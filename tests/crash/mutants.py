@@ -40,6 +40,8 @@ TRUNCATE = with_fault(Fault("DATA", 1, do.AtByte("truncate", 75_000)))
 RNTO_LOST = with_fault(Fault("RNTO", 3, do.Close()))
 FULL_AT_THE_END = with_fault(Fault("226", 2, do.Replace(b"552 Quota exceeded.\r\n")))
 
+# The last calls of the thread that sends are the audit mark's, and QUIT: before them come
+# the last file's, of its data and then of its renaming.
 MUTANTS = (
     Mutant(
         "size-is-not-looked-at",
@@ -71,8 +73,8 @@ MUTANTS = (
             ),
             (
                 "ftp/storing.py",
-                "        else:\n            yield self._told(hand)\n",
-                "",
+                "        if refusal is None:\n            yield self._told(hand)\n        else:\n",
+                "        if refusal is not None:\n",
             ),
         ),
         RNTO_LOST,
@@ -162,17 +164,23 @@ MUTANTS = (
                 "Replica.objects.none().update(",
             ),
         ),
-        crash_at("sendto", -3, -4),
+        crash_at("sendto", -7, -8),
     ),
     Mutant(
         "a-renaming-is-believed-without-a-look",
         (("engine/preflight.py", "took_place = name not in names and", "took_place = True or"),),
-        crash_at("sendto", -4, -5),
+        crash_at("sendto", -5, -7),
     ),
     Mutant(
         "temporaries-are-never-swept",
-        (("engine/preflight.py", "remote.discard_temporary(name)", "pass"),),
-        crash_at("sendto", -3, -4, -5),
+        (
+            (
+                "engine/preflight.py",
+                "            remote.discard_temporary(name)\n            continue\n        if before",
+                "            continue\n        if before",
+            ),
+        ),
+        crash_at("sendto", -7, -8, -9),
     ),
     Mutant(
         "the-password-is-logged",

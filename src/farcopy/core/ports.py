@@ -32,7 +32,6 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Aware, UTC."""
-        ...
 
     def monotonic_s(self) -> float: ...
 
@@ -46,7 +45,6 @@ class Stop(Protocol):
 
     def wait(self, timeout_s: float) -> bool:
         """Sleep, but wake at once when a stop is asked; returns is_set()."""
-        ...
 
 
 class Source(Protocol):
@@ -59,19 +57,15 @@ class Source(Protocol):
 
         Raises: SourceMissing when the root itself cannot be listed.
         """
-        ...
 
     def open(self, file: SourceFile) -> SourceReader:
         """Raises SourceVanished, SourceUnreadable, SourceChanged (not what was scanned)."""
-        ...
 
     def stat(self, file: SourceFile) -> SourceFile:
         """The file as it is now. Raises SourceVanished, SourceUnreadable."""
-        ...
 
     def has_directory(self, directory: str) -> bool:
         """False only when it is certainly gone; True in doubt."""
-        ...
 
 
 class Remote(Protocol):
@@ -82,14 +76,12 @@ class Remote(Protocol):
 
         Raises RunError, or SessionError.
         """
-        ...
 
     def prepare(self) -> Sequence[str]:
         """Make sure our folders are there. Returns the names in the temporary one.
 
         Raises: RemotePathMissing, RemoteReadOnly.
         """
-        ...
 
     def store(self, uploads: Iterable[Upload]) -> Iterator[StoreResult]:
         """Publish each upload, yielding as each is settled, in order.
@@ -97,20 +89,16 @@ class Remote(Protocol):
         A FileError is a result; a SessionError or RunError is raised, and the
         upload in hand then has no result: open() again, and ask settle().
         """
-        ...
 
     def settle(self, upload: Upload) -> StoreResult | None:
         """After a lost session: what became of the upload in hand; None means send it again."""
-        ...
 
     def was_renamed(self, temporary_name: str, final_path: str, size_bytes: int) -> bool:
         """Whether a renaming took place whose reply nobody heard: the temporary is gone and
         the final has the size."""
-        ...
 
     def restore_displaced(self, name: str, final_path: str) -> None:
         """Undo a replacement cut in the middle: put the old file back if no new one is there."""
-        ...
 
     def discard_temporary(self, name: str) -> None: ...
 
@@ -118,39 +106,32 @@ class Remote(Protocol):
 
     def size(self, final_path: PurePosixPath) -> int | None:
         """Bytes of a file; None if there is no such file."""
-        ...
 
     def content_md5(self, final_path: PurePosixPath, size_bytes: int) -> str | None:
         """MD5 of a file as the server computes it; None if it cannot, or would not once."""
-        ...
 
     def read(self, final_path: PurePosixPath, size_bytes: int) -> Iterator[bytes]:
         """The content of a file of so many bytes; who leaves before its end has to open() again.
 
         Raises DownloadRefused (also when another number of bytes came), PathRefused.
         """
-        ...
 
     def listing(self, folder: PurePosixPath) -> Sequence[RemoteEntry]:
         """Files and folders directly in a folder; a server may hide some.
 
         Raises RemotePathMissing when there is no such folder.
         """
-        ...
 
     # Small files of our own, below `farcopy/`.
 
     def keep(self, name: str, content: bytes) -> None:
         """Write one, whole or not at all; after prepare()."""
-        ...
 
     def kept(self, name: str) -> bytes | None:
         """Its content; None if there is no such file."""
-        ...
 
     def abort(self) -> None:
         """From any thread: make the operation in progress fail at once."""
-        ...
 
     def close(self) -> None: ...
 
@@ -160,15 +141,12 @@ class Examination(Protocol):
 
     def perform(self, step: Step) -> Sequence[tuple[str, str]]:
         """What was seen, for people. Raises: FarcopyError."""
-        ...
 
     def sign_of(self, error: FarcopyError) -> Sign:
         """What tells the cause of an error that `perform` raised."""
-        ...
 
     def seen_despite(self, error: FarcopyError) -> Sequence[tuple[str, str]]:
         """What can be told all the same, as the certificate that was not trusted."""
-        ...
 
     def close(self) -> None: ...
 
@@ -178,17 +156,14 @@ class FirstLooks(Protocol):
 
     def look(self, files: Sequence[SourceFile], now: datetime, settle_s: float) -> Looked:
         """Note how they are now, unless they are as they were at least settle_s ago."""
-        ...
 
     def note_looks(self, files: Sequence[SourceFile], now: datetime) -> None:
         """Note how they are now, whatever was noted before."""
-        ...
 
     def latest_look(self, roots: Sequence[str]) -> datetime | None: ...
 
     def first_looks(self, roots: Sequence[str], until: datetime) -> Sequence[SourceFile]:
         """Some of those taken by then, as they were when looked at; forget them to see more."""
-        ...
 
     def count_looks(self, roots: Sequence[str]) -> int: ...
 
@@ -203,21 +178,17 @@ class Renamings(Protocol):
     def intend(self, replica_id: int, claim: int, md5: str) -> bool:
         """The fence: whether this claim still owns the file, and if so, note what it is about
         to give its final name."""
-        ...
 
     def withdraw(self, replica_id: int, claim: int) -> None:
         """It was not renamed, for certain."""
-        ...
 
     def renamings(self) -> Sequence[Renaming]:
         """Those of which nobody knows, and which nobody has in hand."""
-        ...
 
     def settle_renaming(self, run_id: int, renaming: Renaming, *, took_place: bool) -> None: ...
 
     def is_untidy(self) -> bool:
         """Whether something of ours may lie on the remote that no run has in hand."""
-        ...
 
     def note_untidy(self, is_untidy: bool) -> None: ...
 
@@ -227,19 +198,15 @@ class Upheavals(Protocol):
 
     def hold(self, files: Sequence[SourceFile]) -> None:
         """Of these the remote holds another version; they wait for the judgement."""
-        ...
 
     def undecided(self) -> tuple[int, int]:
         """How many wait for it: (changed, vanished)."""
-        ...
 
     def known_files(self) -> int:
         """Files the remote holds a version of, those gone and accepted not counted."""
-        ...
 
     def held_back(self, after: int) -> Sequence[tuple[int, SourceFile]]:
         """The next changed ones that wait, (id, file), beyond the id `after`; 0 begins."""
-        ...
 
     def accept_vanished(self) -> None: ...
 
@@ -257,62 +224,49 @@ class Ledger(FirstLooks, Renamings, Upheavals, Protocol):
         self, root: str, directories: Sequence[str]
     ) -> Mapping[str, Mapping[str, LedgerEntry]]:
         """directory -> name -> entry, for every directory asked for."""
-        ...
 
     def known_versions(self, root: str, directories: Sequence[str]) -> set[KnownVersion]:
         """What a scan has to find in these directories if nothing is new; vanished files are
         left out."""
-        ...
 
     def directories(self, root: str) -> Iterator[str]:
         """Every directory in which the ledger has files that have not vanished."""
-        ...
 
     def admit(self, run_id: int, number: int, files: Sequence[SourceFile]) -> int:
         """Make the files due and bind them into a batch. Returns the batch's id.
 
         number: of the batch within its run; the same number twice is one batch.
         """
-        ...
 
     def confirm(self, files: Sequence[SourceFile]) -> None:
         """The remote holds this very content: note size and modification time as they are."""
-        ...
 
     def skip(
         self, run_id: int, root: str, directory: str, names: Sequence[SkippedName]
     ) -> None:
         """Note entries that are never sent."""
-        ...
 
     def vanish(self, root: str, directory: str, names: Sequence[str] | None = None) -> int:
         """Note files gone from the source (None: all of the directory). Returns how many."""
-        ...
 
     def claim(self, batch_id: int) -> Sequence[ClaimedFile]:
         """Take a batch under a new claim number; its pending files become uploading."""
-        ...
 
     def reclaim(self, claimed: ClaimedFile) -> ClaimedFile | None:
         """The same file under a new claim number; None: the old one is no longer in force."""
-        ...
 
     def put_back(self, batch_id: int) -> None:
         """Give a claimed batch back: what it has not settled may be claimed again."""
-        ...
 
     def record(self, run_id: int, outcomes: Sequence[Outcome]) -> None:
         """Write outcomes and the run's counters in one transaction, under their claims."""
-        ...
 
     def explain_temporary(self, replica_id: int, claim: int) -> str | None:
         """The final path (relative to ftp_path) a temporary was made for; None: not ours, or
         still in hand."""
-        ...
 
     def awaits(self, replica_id: int) -> int | None:
         """Size in bytes of a file that is still to be sent, None of any other."""
-        ...
 
 
 class Proofs(Protocol):
@@ -323,7 +277,6 @@ class Proofs(Protocol):
 
         A file that was replaced meanwhile is left as it is: another version was looked at.
         """
-        ...
 
 
 class Target(Protocol):
@@ -331,11 +284,9 @@ class Target(Protocol):
 
     def find_md5(self, path: PurePosixPath, size_bytes: int) -> str | None:
         """MD5 of the file that has this name already, "" if it has another size; None: none."""
-        ...
 
     def new_file(self, path: PurePosixPath) -> NewFile:
         """Raises LocalName when this system cannot have the name, or it leads elsewhere."""
-        ...
 
 
 class RunLog(Protocol):
@@ -345,19 +296,15 @@ class RunLog(Protocol):
 
     def passed_over(self, unchanged_files: int, skipped_files: int) -> None:
         """Files that needed nothing, and entries never sent by rule."""
-        ...
 
     def problem(self, root: str, path: str, code: str) -> None:
         """A directory or root that could not be read."""
-        ...
 
     def growing(self, files: int) -> None:
         """Files that are still being written: the next run takes them."""
-        ...
 
     def sent_bytes(self, count: int) -> None:
         """Bytes on the line, for the display only."""
-        ...
 
 
 class Worker(Protocol):
@@ -365,18 +312,15 @@ class Worker(Protocol):
 
     def tidy(self) -> None:
         """Open a session only to settle and sweep what an earlier run left."""
-        ...
 
     def execute(self, batch_id: int, take_next: Callable[[], int | None]) -> None:
         """Carry out this batch and those of take_next, in one go; None: no more of them now.
 
         Raises TooManyConnections (put all of them back, one worker less).
         """
-        ...
 
     def rest(self) -> None:
         """There is no batch for it now, while others may still work."""
-        ...
 
     def abort(self) -> None: ...
 
@@ -390,20 +334,15 @@ class Dispatcher(Protocol):
 
     def submit(self, batch_id: int) -> None:
         """Waits while enough batches wait already: memory does not grow with the archive."""
-        ...
 
     def is_hungry(self) -> bool:
         """Whether a worker may soon find no batch."""
-        ...
 
     def drain(self) -> None:
         """Wait until every submitted batch was executed or dropped."""
-        ...
 
     def abort(self) -> None:
         """Drop waiting batches and interrupt those in hand."""
-        ...
 
     def stop(self) -> None:
         """End all workers; leaves no thread behind."""
-        ...

@@ -1,14 +1,14 @@
 """Before the first file of a run: our folders are there, and what a crash left is settled.
 
-Only names the ledger can explain are touched: another home's temporaries, or
-an admin's files, are left alone.
+Only names the ledger can explain are touched, and those of small files of our own:
+another home's temporaries, or an admin's files, are left alone.
 """
 
 from collections.abc import MutableMapping, Sequence
 
 from farcopy.core.ports import Ledger, Remote
 from farcopy.planning.continuing import is_worth_continuing
-from farcopy.planning.remote_path import parse_temporary, temporary_name
+from farcopy.planning.remote_path import NOBODY, parse_temporary, temporary_name
 
 
 def prepare(
@@ -45,6 +45,10 @@ def _sweep(
         if parsed is None:
             continue
         is_displaced, replica_id, claim = parsed
+        if (replica_id, claim) == (NOBODY, NOBODY):
+            if not is_displaced:  # a small file of our own: the next one is put whole
+                remote.discard_temporary(name)
+            continue
         final_path = ledger.explain_temporary(replica_id, claim)
         if final_path is None:
             continue
