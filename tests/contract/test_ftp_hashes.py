@@ -2,14 +2,19 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
 
 from farcopy.core.errors import DownloadRefused, HashMismatch, ReplyTimeout, SessionError
+from farcopy.ftp.host import HostProfile
+from farcopy.ftp.remote import FtpRemote
+from farcopy.ftp.wire import Wire
 from tests.contract.fakes import errors, make_upload
-from tests.contract.hostile import Answer, Replace, Script, Stall, always
-from tests.contract.places import RealPlace
+from tests.contract.hostile import Answer, MeddlingProxy, Replace, Script, Stall, always, at
+from tests.contract.places import HOME_ID, RealPlace
 from tests.contract.rig import QUICK, Rig
 from tests.parts.fixtures import FtpServerFactory, make_ftp_place
 
@@ -149,6 +154,36 @@ def test_a_real_server_with_hashes_proves_uploads_and_finds_a_flipped_byte(
     assert there is not None
     assert there != result.md5
     remote.close()
+
+
+def test_the_question_rides_in_the_segment_and_a_wrong_answer_fails_its_file_only(
+    digest_place: RealPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segments: list[list[str]] = []
+    put_lines = Wire.put_lines
+
+    def listen(self: Wire, lines: Sequence[str]) -> None:
+        segments.append([line.partition(" ")[0] for line in lines])
+        put_lines(self, lines)
+
+    monkeypatch.setattr(Wire, "put_lines", listen)
+    wrong = Replace(b"213 MD5 0-7 " + WRONG + b" /orthanc/2\r\n")
+    proxy = MeddlingProxy(digest_place.settings.port, at("HASH", None, wrong))
+    remote = FtpRemote(
+        replace(digest_place.settings, port=proxy.port), HOME_ID,
+        host=HostProfile(answers_in_order=True),
+    )
+    remote.open()
+    remote.prepare()
+    results = list(remote.store(make_upload(n, b"content", f"orthanc/{n}") for n in (1, 2, 3)))
+    remote.close()
+    proxy.stop()
+    assert errors(results) == [None, HashMismatch, None]
+    assert [result.is_verified for result in results] == [True, False, True]
+    assert digest_place.finals() == {"orthanc/1", "orthanc/3"}
+    assert digest_place.temporaries() == set()
+    with_data = [segment for segment in segments if "STOR" in segment]
+    assert [segment[-4:] for segment in with_data] == [["STOR", "SIZE", "HASH", "EPSV"]] * 3
 
 
 def test_a_reading_cut_short_under_a_confirmed_transfer_is_found(rig: Rig) -> None:

@@ -176,7 +176,8 @@ MUTANTS = (
         (
             (
                 "engine/preflight.py",
-                "            remote.discard_temporary(name)\n            continue\n        if before",
+                "            remote.discard_temporary(name)\n            continue\n"
+                "        if before",
                 "            continue\n        if before",
             ),
         ),

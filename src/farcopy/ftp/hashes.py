@@ -2,10 +2,13 @@
 
 No RFC holds them: HASH is draft-bryan-ftpext-hash, MD5 is draft-twine-ftpmd5, XMD5
 and XSHA256 are what servers have. One refusal or odd answer, and it is not asked
-again: reading back always works. Called by publish, continuing and remote.
+again: reading back always works. Called by pipeline, publish, continuing and remote.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -30,6 +33,15 @@ _ANSWERS = {
     ),
     "XSHA256": re.compile(r"25[0-2] \"?([0-9A-Fa-f]{64})\"?", re.ASCII),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """command: a key of the answers. wait_s: for the reply, once the server has come to it."""
+
+    command: str
+    line: str
+    wait_s: float
 
 
 class ServerHash:
@@ -64,41 +76,63 @@ class ServerHash:
         size_bytes: the server has to read so much and gets time for it.
         Raises: SessionError, Interrupted.
         """
+        question = self.question(session, path, size_bytes)
+        if question is None:
+            return None
+        with self._or_never():
+            reply = session.ask(question.line, wait_s=question.wait_s)
+        return self.judge(question, reply)
+
+    def question(
+        self, session: Session, path: PurePosixPath, size_bytes: int
+    ) -> Question | None:
+        """What to send, for who reads the reply later by `read`; None: as of `ask`.
+
+        Raises: SessionError, Interrupted.
+        """
         command = self._command(session)
         if command is None:
             return None
         if command.startswith("X") and (" " in str(path) or not size_bytes):
             return None  # a blank begins the range of bytes; ProFTPD has no hash of no bytes
+        verb = command.partition(" ")[0]
+        if verb == "HASH" and self._chosen_for is not session:
+            if not session.ask(f"OPTS {command}").is_positive:
+                self._note_refusal()
+                return None
+            self._chosen_for = session
+        wait_s = session.settings.deadlines.final_reply_s + size_bytes / BYTES_A_SECOND
+        return Question(command, f"{verb} {path}", wait_s)
+
+    def read(self, session: Session, question: Question) -> Reply:
+        """The reply to a question that was sent among other commands. Raises: as Session.read."""
+        with self._or_never():
+            return session.read(question.line.partition(" ")[0], wait_s=question.wait_s)
+
+    def judge(self, question: Question, reply: Reply) -> str | None:
+        """As `ask`, of a file that is there whole."""
+        # Some announce the work on lines before: the last one is the answer.
+        last = reply.text.rpartition("\n")[2].strip()
+        match = _ANSWERS[question.command].fullmatch(last)
+        if match is None:
+            self._note_refusal()
+            return None
+        self._host.has_told_hashes = True
+        return match.group(1).lower()
+
+    def _note_refusal(self) -> None:
+        self._may_ask = False
+        self._host.note_hash_refused()
+
+    @contextmanager
+    def _or_never(self) -> Iterator[None]:
         try:
-            answer = self._exchange(session, command, path, size_bytes)
+            yield
         except FarcopyError:
             self._may_ask = False  # too slow to answer: the next session does without
             raise
-        if answer is None:
-            self._may_ask = False
-            self._host.note_hash_refused()
-        else:
-            self._host.has_told_hashes = True
-        return answer
 
     def _command(self, session: Session) -> str | None:
         if not self._may_ask or self._host.refuses_hashes:
             return None
         return next((name for name in _ANSWERS if name in session.features.hashes), None)
-
-    def _exchange(
-        self, session: Session, command: str, path: PurePosixPath, size_bytes: int
-    ) -> str | None:
-        verb = command.partition(" ")[0]
-        if verb == "HASH" and self._chosen_for is not session:
-            if not session.ask(f"OPTS {command}").is_positive:
-                return None
-            self._chosen_for = session
-        wait_s = session.settings.deadlines.final_reply_s + size_bytes / BYTES_A_SECOND
-        return _digits(session.ask(f"{verb} {path}", wait_s=wait_s), command)
-
-
-def _digits(reply: Reply, command: str) -> str | None:
-    # Some announce the work on lines before: the last one is the answer.
-    match = _ANSWERS[command].fullmatch(reply.text.rpartition("\n")[2].strip())
-    return match.group(1).lower() if match else None

@@ -4,7 +4,7 @@ While file k+1 is about to be sent, file k is proven (226, and SIZE agrees) and
 waits for its name. Both travel in one segment, with the folders k+1 needs and
 the next passive port:
 
-    [MKD …]  RNFR temporary k  RNTO final k  STOR temporary k+1  SIZE temporary k+1  EPSV
+    [MKD …]  RNFR temporary k  RNTO final k  STOR temporary k+1  SIZE temporary k+1  [HASH]  EPSV
 
 The data connection is opened at the same moment, and data is pushed as soon as
 it stands. No RNTO leaves before the proof of its file. There is one reply to
@@ -32,6 +32,7 @@ from farcopy.core.model import SourceReader
 from farcopy.ftp import transfer
 from farcopy.ftp.data import DataConnection
 from farcopy.ftp.folders import KnownFolders, missing_levels
+from farcopy.ftp.hashes import Question, ServerHash
 from farcopy.ftp.publish import InHand, Phase, blocks_of
 from farcopy.ftp.replies import DATA, FOREIGN, Reply
 from farcopy.ftp.session import Session
@@ -49,20 +50,30 @@ class StorRefused(Exception):  # no error of the run's: a signal to publish
 class Pipeline:
     """Sends over one session, in passive mode, with as few waits as the protocol has."""
 
-    def __init__(self, session: Session, known: KnownFolders) -> None:
+    def __init__(
+        self, session: Session, known: KnownFolders, server_hash: ServerHash
+    ) -> None:
         self._session = session
         self._known = known
+        self._hash = server_hash
 
-    def send(self, hand: InHand, reader: SourceReader, behind: InHand | None) -> None:
+    def send(
+        self, hand: InHand, reader: SourceReader, behind: InHand | None
+    ) -> str | None:
         """Get all bytes to the temporary name, proven by SIZE, and give `behind` its final name.
 
-        `behind` tells by `is_published` whether it has it. The fence let it pass before.
+        Returns the server's hash of the temporary, if it tells one. `behind` tells by
+        `is_published` whether it has its name. The fence let it pass before.
         Raises: StorRefused, FileError, SessionError, RunError.
         """
         session = self._session
         folders = self._make_ahead(missing_levels(self._known, hand.final.parent))
+        question = self._hash.question(session, hand.temporary, hand.upload.size_bytes)
         sock, is_connected = self._begin_connect()
-        flight = _Flight(session, self._known, hand, behind, folders)
+        flight = _Flight(
+            session, self._known, hand, behind, folders,
+            None if question is None else (self._hash, question),
+        )
         try:
             flight.launch()
             if not is_connected:
@@ -76,6 +87,9 @@ class Pipeline:
         finally:
             self._session.keep_port(flight.port_reply)
         reader.check_unchanged()
+        if question is None or flight.hash_reply is None:
+            return None
+        return self._hash.judge(question, flight.hash_reply)
 
     def rename(self, hand: InHand) -> None:
         """Ask for the final name alone; `is_published` tells. Raises: SessionError."""
@@ -163,6 +177,7 @@ class _Flight:
         hand: InHand | None,
         behind: InHand | None,
         folders: Sequence[PurePosixPath],
+        asks: tuple[ServerHash, Question] | None = None,
     ) -> None:
         self._session = session
         self._known = known
@@ -171,6 +186,8 @@ class _Flight:
         self._folders = folders
         # What reads the replies up to the first one to STOR, a reply each.
         self._head: deque[Callable[[], None]] = deque()
+        self._asks = asks
+        self.hash_reply: Reply | None = None
         self.port_reply: Reply | None = None
 
     def launch(self) -> None:
@@ -181,10 +198,10 @@ class _Flight:
             lines += [f"RNFR {self._behind.temporary}", f"RNTO {self._behind.final}"]
             self._head.append(partial(self._read_renaming, self._behind))
         if self.hand is not None:
-            lines += [
-                f"STOR {self.hand.temporary}", f"SIZE {self.hand.temporary}",
-                self._session.passive_command,
-            ]
+            lines += [f"STOR {self.hand.temporary}", f"SIZE {self.hand.temporary}"]
+            if self._asks is not None:
+                lines.append(self._asks[1].line)
+            lines.append(self._session.passive_command)
             self._head.append(partial(self._read_begin, self.hand))
             self.hand.phase = Phase.BEGINNING
         if self._behind is not None:
@@ -317,6 +334,9 @@ class _Flight:
 
     def _read_size_and_port(self) -> int | None:
         size_reply = self._session.read("SIZE")
+        if self._asks is not None:
+            server_hash, question = self._asks
+            self.hash_reply = server_hash.read(self._session, question)
         self.port_reply = self._session.read("EPSV")
         if not (self.port_reply.code in (227, 229) or self.port_reply.code >= 400):
             raise self._session.out_of_step(self.port_reply)

@@ -68,6 +68,13 @@ class InHand:
     def displaced(self) -> PurePosixPath:
         return self.temporary.with_name(displaced_name(self.temporary.name))
 
+    def compare(self, there: str | None) -> None:
+        """Prove the temporary by the server's hash, if it told one. Raises: HashMismatch."""
+        if there is not None and there != self.proof:
+            self.phase = Phase.SENDING  # all bytes are there, but not the right ones
+            raise HashMismatch
+        self.is_verified = there is not None
+
     def check_may_publish(self) -> None:
         """The fence. Raises: Fenced."""
         if not self.upload.may_publish(self.md5):
@@ -122,18 +129,10 @@ class Publisher:
             hand.phase = Phase.SENDING
             raise SizeMismatch(f"{arrived} of {upload.size_bytes} bytes")
         reader.check_unchanged()
-        self.compare_hash(hand)
+        hand.compare(self._hash.ask(session, hand.temporary, upload.size_bytes))
         if offset and not hand.is_verified:
             hand.phase = Phase.SENDING
             raise UploadRefused("continued, and the server tells no hash of the whole")
-
-    def compare_hash(self, hand: InHand) -> None:
-        """Prove the temporary, where the server can tell its hash. Raises: HashMismatch."""
-        there = self._hash.ask(self._session, hand.temporary, hand.upload.size_bytes)
-        if there is not None and there != hand.proof:
-            hand.phase = Phase.SENDING  # all bytes are there, but not the right ones
-            raise HashMismatch
-        hand.is_verified = there is not None
 
     def _begin(self, hand: InHand, offset: int) -> DataConnection:
         session, folder = self._session, hand.temporary.parent

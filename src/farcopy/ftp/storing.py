@@ -163,12 +163,12 @@ class Storing:
             self._publisher_of(session).send(hand, reader)
             return
         try:
-            self._pipeline_of(session).send(hand, reader, behind)
-            hand.proof = self._hash.of_read(session, reader)
+            there = self._pipeline_of(session).send(hand, reader, behind)
         except StorRefused:
             self._send_singly(session, hand)  # publish finds out why
         else:
-            self._publisher_of(session).compare_hash(hand)
+            hand.proof = self._hash.of_read(session, reader)
+            hand.compare(there)
 
     def _may_publish(self, hand: InHand) -> bool:
         try:
@@ -312,7 +312,7 @@ class Storing:
         if session is not self._session:
             self._session = session
             self._publisher = Publisher(session, self._known, self._hash, self._host)
-            self._pipeline = Pipeline(session, self._known)
+            self._pipeline = Pipeline(session, self._known, self._hash)
 
     @property
     def _pipelines(self) -> bool:
