@@ -65,7 +65,8 @@ def set_up(
         from farcopy.service.logs import set_up_logs
         from farcopy.store.schema import prepare_database
 
-    atexit.register(_leave)
+    if not is_lasting:
+        atexit.register(_leave)
     environment: Environment = settings.ENVIRONMENT
     set_up_logs(environment.home, environment.log_keep_days)
     try:
@@ -87,19 +88,23 @@ def set_up(
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """What is made here stays for good: the garbage collector is not to look at it, neither
-    meanwhile, which is a sixth of the time a start takes, nor later."""
+    """What is made here stays for good: the garbage collector is not to look at it meanwhile,
+    which is a sixth of the time a start takes.
+
+    Not frozen either: a connection that met a trouble would stay open with it, and keep
+    SQLite's log beside the database.
+    """
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         gc.enable()
 
 
 def _leave() -> None:
-    """The database is closed, or SQLite would leave its log beside it. Nothing else needs the
-    interpreter's last collections, which take a fifth of a second with Django loaded."""
+    """The end of a single command. The database is closed, or SQLite would leave its log beside
+    it; nothing else needs the interpreter's last collections, which take a fifth of a second
+    with Django loaded. A process that served has connections of other threads to collect."""
     from django.db import connections
 
     connections.close_all()

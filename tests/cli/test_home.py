@@ -59,6 +59,19 @@ def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("verb", [["status"], ["sync"]])
+def test_a_verb_that_has_ended_leaves_no_log_of_the_database_behind(
+    tmp_path: Path, verb: list[str]
+) -> None:
+    write_tree(tmp_path / "data", {"a": b"x", "b": b"y"})
+    with slow_ftp_server(tmp_path / "remote", 0) as server:
+        configure(tmp_path / "home", server, hospital_data_path=tmp_path / "data")
+        run_farcopy(tmp_path / "home", *verb)
+    assert [path.name for path in (tmp_path / "home").glob("farcopy.sqlite3*")] == [
+        "farcopy.sqlite3"
+    ]
+
+
 def test_the_key_is_made_once_and_kept(tmp_path: Path) -> None:
     run_farcopy(tmp_path, "status")
     key = (tmp_path / "farcopy.key").read_text()

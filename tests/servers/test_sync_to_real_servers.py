@@ -45,7 +45,7 @@ LARGE = 1_000_000
 SLOW: dict[Kind, list[str]] = {
     "vsftpd": ["local_max_rate=600000"],
     "proftpd": ["TransferRate STOR 600"],
-    "pure-ftpd": ["-T 1000:1000"],  # it also holds each file back for a quarter of a second
+    "pure-ftpd": ["-T 400:400"],  # it also holds each file back for a quarter of a second
 }
 
 

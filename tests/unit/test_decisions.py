@@ -1,5 +1,6 @@
 """Retry, schedule, batches and verdict: pure decisions with the clock handed in."""
 
+from collections import deque
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,11 +17,10 @@ from farcopy.core.states import MOVES, FileState, RunEnd, RunState, sources_of
 from farcopy.planning.batches import (
     MAX_BYTES,
     MAX_FILES,
-    WAIT_S,
-    Waiting,
     batch_limit,
     cut,
-    last_limit,
+    last_batch,
+    next_batch,
 )
 from farcopy.planning.retry import ATTEMPTS, decide_retry
 from farcopy.planning.schedule import LastAttempt, next_look_due, next_run_due, next_sync_at
@@ -102,13 +102,13 @@ def test_a_batch_is_a_small_share_of_those_before_and_none_is_larger_than_the_bo
     assert all(limit <= max(8, cut / 8 / 4) for cut, limit in zip(cuts, limits, strict=True))
 
 
-def test_a_batch_is_cut_when_a_connection_would_be_without_or_enough_are_in_reserve() -> None:
-    assert Waiting(8, 0).is_batch(8, 4, is_hungry=True)
-    assert not Waiting(7, 10).is_batch(8, 4, is_hungry=True)
-    assert Waiting(1, 10, WAIT_S).is_batch(8, 4, is_hungry=True)
-    assert not Waiting(32, 10, WAIT_S).is_batch(8, 4, is_hungry=False)
-    assert Waiting(33, 10).is_batch(8, 4, is_hungry=False)
-    assert Waiting(1, MAX_BYTES).is_batch(8, 4, is_hungry=False)
+def test_files_are_kept_in_reserve_unless_a_connection_would_be_without() -> None:
+    assert next_batch(1, 10, 8, 4, is_hungry=True) == 1
+    assert next_batch(17, 10, 8, 4, is_hungry=True) == 3
+    assert next_batch(999, 10, 8, 4, is_hungry=True) == 8
+    assert next_batch(32, 10, 8, 4, is_hungry=False) == 0
+    assert next_batch(33, 10, 8, 4, is_hungry=False) == 8
+    assert next_batch(1, MAX_BYTES, 8, 4, is_hungry=False) == 8
 
 
 def test_a_batch_has_a_file_at_least_and_else_not_more_than_its_bounds() -> None:
@@ -120,21 +120,29 @@ def test_a_batch_has_a_file_at_least_and_else_not_more_than_its_bounds() -> None
 
 
 @pytest.mark.parametrize("connections", [1, 2, 8, 32])
-@pytest.mark.parametrize("files", [1, 7, 200, 2_000, 20_000])
+@pytest.mark.parametrize("files", [1, 7, 17, 40, 200, 2_000, 20_000])
 def test_all_connections_end_within_a_file_of_each_other(files: int, connections: int) -> None:
-    """Files of one second each, batches cut as the intake does it while it is ahead."""
+    """Files of one second each; the scan is ahead, as it always is."""
     free_at = [0] * connections
-    due = files
-    handed_out = 0
-    while due:
-        limit = batch_limit(handed_out, connections)
-        if due <= limit * connections:
-            limit = last_limit(due, connections)
-        count = cut([1] * due, limit)
+    waiting: deque[int] = deque()
+    due = scanned = handed_out = 0
+    while scanned < files or due or waiting:
+        while due or scanned < files:
+            is_hungry = len(waiting) < connections
+            limit = batch_limit(handed_out, connections)
+            if scanned < files:
+                scanned, due = scanned + 1, due + 1
+                count = next_batch(due, 0, limit, connections, is_hungry=is_hungry)
+            else:
+                count = last_batch(due, connections)
+            if count:
+                count = cut([1] * due, count)
+                waiting.append(count)
+                handed_out, due = handed_out + count, due - count
+            if len(waiting) >= 2 * connections:
+                break
         next_free = min(range(connections), key=free_at.__getitem__)
-        free_at[next_free] += count
-        handed_out += count
-        due -= count
+        free_at[next_free] += waiting.popleft()
     assert max(free_at) - files // connections <= 1
 
 

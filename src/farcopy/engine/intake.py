@@ -19,7 +19,7 @@ from farcopy.core.model import (
 from farcopy.core.ports import Clock, Dispatcher, Ledger, RunLog, Source
 from farcopy.core.states import FileState
 from farcopy.engine.control import RunControl
-from farcopy.planning.batches import Waiting, batch_limit, cut, last_limit
+from farcopy.planning.batches import batch_limit, cut, last_batch, next_batch
 from farcopy.planning.plan import Occasion, decide_all
 
 READ_BYTES = 1024 * 1024
@@ -53,7 +53,6 @@ class Intake:
         self._settle_s = settle_s
         self._due: list[SourceFile] = []
         self._due_bytes = 0
-        self._due_since_s = 0.0
         self._batches = 0
         self._handed_out = 0
         self._unchanged = 0
@@ -96,8 +95,6 @@ class Intake:
         """It is due: into the next batch."""
         if not self.may_send:
             return
-        if not self._due:
-            self._due_since_s = self._clock.monotonic_s()
         self._due.append(file)
         self._due_bytes += file.size_bytes
         self._cut_batches()
@@ -105,20 +102,21 @@ class Intake:
     def flush(self) -> None:
         """Hand out what is due, and tell what needed nothing."""
         while self._due:
-            self._hand_out(last_limit(len(self._due), self._connections))
+            self._hand_out(last_batch(len(self._due), self._connections))
         if self.may_send and (self._unchanged or self._skipped):
             self._log.passed_over(self._unchanged, self._skipped)
         self._unchanged = self._skipped = 0
 
     def _cut_batches(self) -> None:
         while self._due:
-            limit = batch_limit(self._handed_out, self._connections)
-            waited_s = self._clock.monotonic_s() - self._due_since_s
-            waiting = Waiting(len(self._due), self._due_bytes, waited_s)
-            is_hungry = self._dispatcher.is_hungry()
-            if not waiting.is_batch(limit, self._connections, is_hungry=is_hungry):
+            count = next_batch(
+                len(self._due), self._due_bytes,
+                batch_limit(self._handed_out, self._connections), self._connections,
+                is_hungry=self._dispatcher.is_hungry(),
+            )
+            if not count:
                 return
-            self._hand_out(limit)
+            self._hand_out(count)
 
     def _look(
         self, source: Source, files: list[SourceFile], known: Mapping[str, LedgerEntry]
@@ -181,7 +179,6 @@ class Intake:
         count = cut((file.size_bytes for file in self._due), limit)
         files, self._due = self._due[:count], self._due[count:]
         self._due_bytes -= sum(file.size_bytes for file in files)
-        self._due_since_s = self._clock.monotonic_s()
         if self._control.should_end():
             return
         batch_id = self._ledger.admit(self._run_id, self._batches, files)

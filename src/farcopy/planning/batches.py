@@ -2,17 +2,14 @@
 
 A batch is the unit of claiming: at most 256 files or 64 MiB. Each costs a few
 transactions of the ledger, so they grow with the run. As many files as would make a
-batch for each connection are held in reserve until the end is in sight; of these the
-batches become smaller and smaller, so that all connections end together.
+batch for each connection are held in reserve while none is without work; of these,
+and of the last, batches become smaller and smaller: all connections end together.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 MAX_FILES = 256
 MAX_BYTES = 64 * 1024 * 1024
-WAIT_S = 1.0
-"""A file waits no longer for others while a connection may be without work."""
 _FIRST_FILES = 8
 _SHARE = 4
 """What is in reserve is then at most a quarter of what was handed out before."""
@@ -24,19 +21,17 @@ def batch_limit(files_cut: int, connections: int) -> int:
     return min(MAX_FILES, max(_FIRST_FILES, share))
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Files that are due and in no batch yet. waited_s: the first of them."""
+def next_batch(
+    files: int, size_bytes: int, limit: int, connections: int, *, is_hungry: bool
+) -> int:
+    """How many of the files that are due to hand out now; 0: wait for more.
 
-    files: int
-    size_bytes: int
-    waited_s: float = 0.0
-
-    def is_batch(self, limit: int, connections: int, *, is_hungry: bool) -> bool:
-        """Whether to cut one off. is_hungry: a connection may soon be without work."""
-        if is_hungry and (self.files >= limit or self.waited_s >= WAIT_S):
-            return True
-        return self.files > limit * connections or self.size_bytes >= MAX_BYTES
+    is_hungry: a connection may soon be without work; then they are shared as if they were
+    the last.
+    """
+    if is_hungry:
+        return min(limit, last_batch(files, connections))
+    return limit if files > limit * connections or size_bytes >= MAX_BYTES else 0
 
 
 def cut(sizes: Iterable[int], limit: int) -> int:
@@ -50,6 +45,6 @@ def cut(sizes: Iterable[int], limit: int) -> int:
     return count
 
 
-def last_limit(files: int, connections: int) -> int:
-    """Files in the next batch when these are the last."""
+def last_batch(files: int, connections: int) -> int:
+    """How many to hand out when these are the last."""
     return files if connections <= 1 else -(-files // (2 * connections))
