@@ -81,9 +81,12 @@ class Reply(NamedTuple):
         return ftplib.error_perm(self.text) if self.code >= 500 else ftplib.error_reply(self.text)
 
 
+_REPLY = re.compile(r"[1-5][0-9]{2}(?:[ \-\n]|$)")
+
+
 def parse_reply(text: str) -> Reply:
     """Raises ftplib.error_proto for what is no reply."""
-    if not re.match(r"[1-5][0-9]{2}(?:[ \-\n]|$)", text):
+    if not _REPLY.match(text):
         raise ftplib.error_proto(text[:80])
     return Reply(int(text[:3]), text)
 

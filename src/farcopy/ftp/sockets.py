@@ -18,6 +18,8 @@ from farcopy.core.config import is_allowed_address, literal_address
 from farcopy.core.errors import ConnectFailed, DnsFailed, HostRefused, Interrupted
 from farcopy.ftp.settings import Budget
 
+# For one wait: epoll would be a descriptor made, filled and closed; poll is one call.
+_Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
 _SLICE_S = 0.25
 """How soon an abort is noticed where shutting a socket wakes nobody (Windows: connect, accept)."""
 _IN_PROGRESS = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN})
@@ -171,7 +173,7 @@ def wait_for_either(
     Raises: TimeoutError, Interrupted.
     """
     end_s = time.monotonic() + wait_s
-    with selectors.DefaultSelector() as selector:
+    with _Selector() as selector:
         selector.register(reading, selectors.EVENT_READ)
         selector.register(writing, selectors.EVENT_WRITE)
         while not (ready := selector.select(max(0.0, min(_SLICE_S, end_s - time.monotonic())))):
@@ -206,7 +208,7 @@ def accept(listener: socket.socket, from_address: str, wait_s: float, guard: Gua
 def wait_until_ready(sock: socket.socket, event: int, wait_s: float, guard: Guard) -> None:
     """Raises: TimeoutError, Interrupted."""
     end_s = time.monotonic() + wait_s
-    with selectors.DefaultSelector() as selector:
+    with _Selector() as selector:
         selector.register(sock, event)
         while not selector.select(max(0.0, min(_SLICE_S, end_s - time.monotonic()))):
             guard.check()
