@@ -286,6 +286,8 @@ def test_a_database_damaged_by_a_crash_is_kept_told_and_no_sync_begins(
     write_tree(archive.data, {"new": b"new"})
 
     with serving(home, is_well=False) as farcopy, signed_in(farcopy.url, httpx.Cookies()) as api:
+        # Whoever comes while the service comes up may hear first that he is nobody.
+        wait_until(lambda: api.client.get("/api/sync/status.php").status_code == 503)
         for path in ("sync/status.php", "auth/me.php", "nothing"):
             refused(api.client.get(f"/api/{path}"), "ledger_corrupt")
         refused(api.login(), "ledger_corrupt")
