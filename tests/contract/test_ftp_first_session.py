@@ -12,8 +12,9 @@ from farcopy.core.errors import ConnectionLost, DataConnectionFailed, FarcopyErr
 from farcopy.core.model import Upload
 from farcopy.ftp.host import HostProfile
 from farcopy.ftp.remote import FtpRemote
+from farcopy.planning.remote_path import temporary_name
 from tests.contract.fakes import make_upload
-from tests.contract.hostile import MeddlingProxy, Replace, always
+from tests.contract.hostile import Answer, MeddlingProxy, Replace, always, at
 from tests.contract.places import HOME_ID, PyFtpPlace, RealPlace
 from tests.contract.rig import QUICK
 
@@ -100,6 +101,20 @@ def test_after_a_port_of_epsv_that_nobody_answers_pasv_is_used_and_remembered(
     assert [result.error for result in remote.store([make_upload(1, b"x")])] == [None]
     assert host.refuses_epsv
     assert host.answers_in_order
+    remote.close()
+    proxy.stop()
+
+
+def test_temporaries_are_found_although_our_folder_could_not_be_entered_at_once(
+    real_place: RealPlace, host: HostProfile
+) -> None:
+    name = temporary_name(7, 3)
+    real_place.put_temporary(name, b"of a crash")
+    proxy = MeddlingProxy(real_place.settings.port)
+    remote = remote_at(real_place, proxy.port, host)
+    remote.open()
+    proxy.script = at("CWD", Answer(b"550 No.\r\n"))
+    assert remote.prepare() == (name,)
     remote.close()
     proxy.stop()
 

@@ -82,11 +82,11 @@ class FtpRemote:
         is_there, lines = list_in_order(session, self._folder, 0.0 if is_known else HEAD_START_S)
         if not is_known:
             self._host.note_order(is_in_order=lines is not None)
-        if not is_there:
+        if is_there:
+            self._known.add(self._folder)
+        else:
             self._make_folder(session)
-            return ()
-        self._known.add(self._folder)
-        if lines is None:
+        if lines is None or not is_there:
             return self.temporaries()
         return _ours(line.rpartition(b" ")[2].decode("utf-8", "replace") for line in lines)
 
