@@ -125,9 +125,9 @@ class RunMark:
 
     def conclude(self) -> None:
         """After the run: what became of it, and the home's mark, which knows of the end."""
-        renew()
         if not (self._is_put or self._is_due()):
             return
+        renew()
         problem = "" if self._is_put else self._problem or ConnectionLost.code
         if problem:
             _log.warning("audit.mark_not_sent", extra={"code": problem})
