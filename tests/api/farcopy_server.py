@@ -129,6 +129,17 @@ class FarcopyServer:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def add_admin(self) -> str:
+        """An account like the first one, with its password. Returns its name."""
+        name = f"admin{len(self.query('SELECT id FROM users'))}"
+        self.query(
+            "INSERT INTO users"
+            " (password, username, role, is_active, must_change_password, created_at)"
+            " SELECT password, ?, 'admin', 1, 0, created_at FROM users WHERE username = 'boss'",
+            name,
+        )
+        return name
+
     def client(self, **options: Any) -> httpx.Client:
         """Signed out. Reaches only this server, whatever proxy the machine has."""
         # verify: plain HTTP has no certificates, and loading them takes longer than a call.

@@ -32,12 +32,7 @@ def client(own_server: FarcopyServer) -> Iterator[httpx.Client]:
 @pytest.fixture
 def account(own_server: FarcopyServer) -> str:
     """An admin of this test's own, with PASSWORD."""
-    name = f"admin{len(own_server.query('SELECT id FROM users'))}"
-    own_server.query(
-        "INSERT INTO users (password, username, role, is_active, must_change_password, created_at)"
-        " SELECT password, ?, role, 1, 0, created_at FROM users WHERE username = 'boss'", name,
-    )
-    return name
+    return own_server.add_admin()
 
 
 def attempt(client: httpx.Client, username: object, password: object) -> httpx.Response:
