@@ -45,6 +45,9 @@ class Said:
     def settimeout(self, wait_s: float) -> None:
         assert wait_s > 0
 
+    def gettimeout(self) -> float | None:
+        return None
+
     def recv(self, size: int) -> bytes:
         block = self._blocks.pop(0) if self._blocks else b""
         block, rest = block[:size], block[size:]
@@ -91,6 +94,25 @@ def test_whatever_a_server_says_is_a_reply_or_an_error_of_ours(
         assert len(reply.text) <= MAX_REPLY_LINES * (MAX_LINE_BYTES + 1)
         assert isinstance(translate(reply.as_error(), verb), FarcopyError)
     assert said.read_bytes <= MAX_REPLY_LINES * (MAX_LINE_BYTES + 2)
+
+
+def replies_to(blocks: list[bytes]) -> list[object]:
+    wire = Wire(Said(blocks), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), 5.0, Budget())  # type: ignore[arg-type]
+    replies: list[object] = []
+    for _ in range(20):
+        try:
+            replies.append(wire.read_reply())
+        except FOREIGN:
+            return [*replies, "an error"]
+    return replies
+
+
+@given(SPEECH)
+@example([b"220 " + b"x" * (MAX_LINE_BYTES - 5), b"\r\n226 b\r\n"])
+@example([b"220\r\n", b"226 \n", b"213-1\r\n213 2\r\n"])
+def test_replies_are_the_same_in_one_piece_and_byte_by_byte(speech: list[bytes]) -> None:
+    whole = b"".join(speech)
+    assert replies_to([whole]) == replies_to([whole[at : at + 1] for at in range(len(whole))])
 
 
 @given(st.lists(LINES.map(lambda raw: raw.decode("utf-8", "surrogateescape")), max_size=10))

@@ -14,7 +14,7 @@ from typing import Self
 from farcopy.core.errors import DataConnectionFailed, OutOfStep
 from farcopy.ftp.replies import MAX_LINE_BYTES, Reply
 from farcopy.ftp.settings import Budget
-from farcopy.ftp.sockets import Guard, end_output
+from farcopy.ftp.sockets import Guard, end_output, wait_until_ready
 
 BLOCK_BYTES = 256 * 1024
 """Larger blocks gain nothing (measured); smaller ones cost Python calls."""
@@ -28,6 +28,8 @@ class DataConnection:
     """
 
     def __init__(self, sock: socket.socket, guard: Guard, stall_s: float, budget: Budget) -> None:
+        if sock.gettimeout() != 0:
+            sock.setblocking(False)
         self._sock = sock
         self._guard = guard
         self._stall_s = stall_s
@@ -37,16 +39,22 @@ class DataConnection:
         # Not sendall: its time-out is for the whole block, and a slow line is no stall.
         rest = memoryview(block)
         while rest:
-            self._sock.settimeout(self._budget.cut(self._stall_s))
-            rest = rest[self._sock.send(rest) :]
+            try:
+                rest = rest[self._sock.send(rest) :]
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                self._wait(None, self._sock)
+            except ssl.SSLWantReadError:  # in the middle of a new handshake
+                self._wait(self._sock, None)
 
     def send_some(self, block: memoryview) -> int:
         """What fits into the buffers right now: how many bytes, 0 for none."""
-        self._sock.settimeout(0)
         try:
             return self._sock.send(block)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return 0
+
+    def _wait(self, reading: socket.socket | None, writing: socket.socket | None) -> None:
+        wait_until_ready(reading, writing, self._budget.cut(self._stall_s), self._guard)
 
     @property
     def socket(self) -> socket.socket:

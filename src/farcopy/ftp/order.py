@@ -65,10 +65,11 @@ def _ask_for_port(session: Session) -> int | None:
 
 
 def _listing(session: Session, port: int) -> tuple[list[bytes], tuple[int, ...]]:
-    peer = session.wire.connection.getpeername()[0]
     deadlines = session.settings.deadlines
     try:
-        sock = connect(peer, port, session.budget.cut(deadlines.connect_s), session.guard)
+        sock = connect(
+            session.peer_address, port, session.budget.cut(deadlines.connect_s), session.guard
+        )
     except OSError as error:
         raise transfer.port_lost(session) from error
     try:

@@ -36,7 +36,7 @@ from farcopy.ftp.hashes import Question, ServerHash
 from farcopy.ftp.publish import InHand, Phase, blocks_of
 from farcopy.ftp.replies import DATA, FOREIGN, Reply
 from farcopy.ftp.session import Session
-from farcopy.ftp.sockets import begin_connect, finish_connect, wait_for_either
+from farcopy.ftp.sockets import begin_connect, finish_connect, wait_until_ready
 from farcopy.ftp.wire import encode_command
 
 SEGMENT_BYTES = 1200
@@ -107,9 +107,8 @@ class Pipeline:
                 return transfer.connect_passive(session), True
             except DataConnectionFailed as error:
                 raise transfer.port_lost(session) from error
-        peer = session.wire.connection.getpeername()[0]
         try:
-            return begin_connect(peer, port, session.guard), False
+            return begin_connect(session.peer_address, port, session.guard), False
         except OSError as error:
             raise transfer.port_lost(session) from error
 
@@ -222,7 +221,7 @@ class _Flight:
         stall_s = self._session.settings.deadlines.stall_s
         while rest and self._head:
             # One reply, not all: the one to STOR comes a round trip after those before it.
-            if self._session.wire.has_reply or wait_for_either(
+            if self._session.wire.has_reply or wait_until_ready(
                 self._session.wire.connection, data.socket, stall_s, self._session.guard
             ):
                 self._head.popleft()()

@@ -254,7 +254,8 @@ def blocks_of(upload: Upload, reader: SourceReader, offset: int = 0) -> Iterator
     Raises: SourceGrew, SourceShrank, SourceUnreadable.
     """
     sent_bytes = offset
-    while block := _read(reader):
+    # One byte more than there should be: whether it grew.
+    while block := _read(reader, min(BLOCK_BYTES, upload.size_bytes - sent_bytes + 1)):
         sent_bytes += len(block)
         if sent_bytes > upload.size_bytes:
             raise SourceGrew("beyond its size")
@@ -263,9 +264,9 @@ def blocks_of(upload: Upload, reader: SourceReader, offset: int = 0) -> Iterator
         raise SourceShrank("below its size")
 
 
-def _read(reader: SourceReader) -> bytes:
+def _read(reader: SourceReader, at_most: int) -> bytes:
     try:
-        return reader.read(BLOCK_BYTES)
+        return reader.read(at_most)
     except OSError as error:
         # Kept apart from the sockets' errors, whatever a source lets through.
         raise SourceUnreadable(type(error).__name__) from error

@@ -51,7 +51,7 @@ class FtpRemote:
         self._hash = ServerHash(self._host, may_ask=settings.asks_hashes)
         self._guard = Guard()
         self._session: Session | None = None
-        self._base = PurePosixPath("/")
+        self._base = self._folder = PurePosixPath("/")
         self._storing = Storing(
             self._usable, self._locate, self._known, self._hash, self._host,
             is_passive=settings.is_passive,
@@ -69,6 +69,7 @@ class FtpRemote:
             is_absolute = self._settings.path.startswith("/")
             home = "/" if is_absolute else session.login_directory
             self._base = self._settings.absolute_path(home)
+            self._folder = self._base / self._folder_name
         except BaseException:
             session.close()
             raise
@@ -170,10 +171,6 @@ class FtpRemote:
         self._session = None
 
     # -- where things lie
-
-    @property
-    def _folder(self) -> PurePosixPath:
-        return self._base / self._folder_name
 
     def _own(self, name: str) -> PurePosixPath:
         return self._base / "farcopy" / name

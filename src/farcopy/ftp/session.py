@@ -10,6 +10,7 @@ import socket
 import ssl
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import PurePosixPath
 
 from farcopy.core.errors import (
@@ -71,6 +72,11 @@ class Session:
     def has_pasv(self) -> bool:
         """Whether there is another way than EPSV: PASV knows IPv4 only."""
         return self.wire.af == socket.AF_INET
+
+    @cached_property
+    def peer_address(self) -> str:
+        """Where passive data connections go, whatever the reply says (RFC 2577 §3)."""
+        return str(self.wire.connection.getpeername()[0])
 
     @property
     def passive_command(self) -> str:

@@ -7,7 +7,7 @@ no FTP is spoken. Called by session and data.
 import contextlib
 import errno
 import os
-import selectors
+import select
 import socket
 import ssl
 import threading
@@ -18,8 +18,6 @@ from farcopy.core.config import is_allowed_address, literal_address
 from farcopy.core.errors import ConnectFailed, DnsFailed, HostRefused, Interrupted
 from farcopy.ftp.settings import Budget
 
-# For one wait: epoll would be a descriptor made, filled and closed; poll is one call.
-_Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
 _SLICE_S = 0.25
 """How soon an abort is noticed where shutting a socket wakes nobody (Windows: connect, accept)."""
 _IN_PROGRESS = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN})
@@ -134,7 +132,7 @@ def connect_first(addresses: list[str], port: int, wait_s: float, budget: Budget
 
 
 def connect(address: str, port: int, wait_s: float, guard: Guard) -> socket.socket:
-    """A connected socket, known to the guard. Raises: OSError, Interrupted."""
+    """A connected socket that does not block, known to the guard. Raises: OSError, Interrupted."""
     sock = begin_connect(address, port, guard)
     finish_connect(sock, wait_s, guard)
     return sock
@@ -157,31 +155,11 @@ def begin_connect(address: str, port: int, guard: Guard) -> socket.socket:
 def finish_connect(sock: socket.socket, wait_s: float, guard: Guard) -> None:
     """Wait until it is connected; else it is closed. Raises: OSError, Interrupted."""
     try:
-        wait_until_ready(sock, selectors.EVENT_WRITE, wait_s, guard)
+        wait_until_ready(None, sock, wait_s, guard)
         _raise_unless_in({0}, sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
-        sock.settimeout(wait_s)
     except BaseException:
         guard.close(sock)
         raise
-
-
-def wait_for_either(
-    reading: socket.socket, writing: socket.socket, wait_s: float, guard: Guard
-) -> bool:
-    """Until one can be read or the other written; True: the one can be read.
-
-    Raises: TimeoutError, Interrupted.
-    """
-    end_s = time.monotonic() + wait_s
-    with _Selector() as selector:
-        selector.register(reading, selectors.EVENT_READ)
-        selector.register(writing, selectors.EVENT_WRITE)
-        while not (ready := selector.select(max(0.0, min(_SLICE_S, end_s - time.monotonic())))):
-            guard.check()
-            if time.monotonic() >= end_s:
-                raise TimeoutError
-    guard.check()
-    return any(key.fileobj is reading for key, _ in ready)
 
 
 def _raise_unless_in(fine: Collection[int], code: int) -> None:
@@ -197,7 +175,7 @@ def accept(listener: socket.socket, from_address: str, wait_s: float, guard: Gua
     """
     end_s = time.monotonic() + wait_s
     while True:
-        wait_until_ready(listener, selectors.EVENT_READ, end_s - time.monotonic(), guard)
+        wait_until_ready(listener, None, end_s - time.monotonic(), guard)
         sock, peer = listener.accept()
         if peer[0] == from_address:
             guard.add(sock)
@@ -205,22 +183,48 @@ def accept(listener: socket.socket, from_address: str, wait_s: float, guard: Gua
         sock.close()
 
 
-def wait_until_ready(sock: socket.socket, event: int, wait_s: float, guard: Guard) -> None:
-    """Raises: TimeoutError, Interrupted."""
+def wait_until_ready(
+    reading: socket.socket | None, writing: socket.socket | None, wait_s: float, guard: Guard
+) -> bool:
+    """Until the one can be read or the other written; True: the one can be read.
+
+    Raises: TimeoutError, Interrupted.
+    """
     end_s = time.monotonic() + wait_s
-    with _Selector() as selector:
-        selector.register(sock, event)
-        while not selector.select(max(0.0, min(_SLICE_S, end_s - time.monotonic()))):
-            guard.check()
-            if time.monotonic() >= end_s:
-                raise TimeoutError
+    left_s = wait_s
+    while (ready := _look(reading, writing, max(0.0, min(_SLICE_S, left_s)))) is None:
+        guard.check()
+        left_s = end_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
     guard.check()
+    return ready
+
+
+def _look(
+    reading: socket.socket | None, writing: socket.socket | None, wait_s: float
+) -> bool | None:
+    """Whether the one can be read; None: nothing can be done with either."""
+    # Not selectors: for two sockets and one wait they cost several times the call itself.
+    if not hasattr(select, "poll"):  # Windows, where a refused connection is an "exception"
+        to_read, to_write = ([sock] if sock else [] for sock in (reading, writing))
+        readable, writable, failed = select.select(to_read, to_write, to_write, wait_s)
+        return bool(readable) if readable or writable or failed else None
+    poll = select.poll()
+    if reading is not None:
+        poll.register(reading, select.POLLIN | select.POLLPRI)
+    if writing is not None:
+        poll.register(writing, select.POLLOUT)
+    ready = poll.poll(wait_s * 1000)
+    if not ready:
+        return None
+    return reading is not None and any(number == reading.fileno() for number, _ in ready)
 
 
 def wait_for_reading(sock: socket.socket, wait_s: float, guard: Guard) -> bool:
     """Whether something came within that time. Raises: Interrupted."""
     try:
-        wait_until_ready(sock, selectors.EVENT_READ, wait_s, guard)
+        wait_until_ready(sock, None, wait_s, guard)
     except TimeoutError:
         return False
     return True
@@ -244,15 +248,14 @@ def end_output(sock: socket.socket, wait_s: float, guard: Guard) -> None:
     Raises: OSError, TimeoutError, Interrupted.
     """
     if isinstance(sock, ssl.SSLSocket):
-        sock.settimeout(0)
+        sock.setblocking(False)
         for _ in range(100):
             try:
                 sock.unwrap()
             except ssl.SSLWantWriteError:  # the last of the data still fills the buffer
-                wait_until_ready(sock, selectors.EVENT_WRITE, wait_s, guard)
+                wait_until_ready(None, sock, wait_s, guard)
             except (OSError, ValueError):
                 break  # sent; what came back is of no interest
             else:
                 break
-        sock.settimeout(wait_s)
     socket.socket.shutdown(sock, socket.SHUT_WR)

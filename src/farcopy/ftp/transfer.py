@@ -183,9 +183,8 @@ def port_lost(session: Session) -> FarcopyError:
 def _connect(session: Session, port: int, wait_s: float) -> socket.socket:
     # To the control connection's peer, whatever address the reply names: a server
     # must not send us elsewhere, and behind NAT it names a wrong one anyway.
-    peer = session.wire.connection.getpeername()[0]
     try:
-        return connect(peer, port, session.budget.cut(wait_s), session.guard)
+        return connect(session.peer_address, port, session.budget.cut(wait_s), session.guard)
     except OSError as error:
         raise DataConnectionFailed(type(error).__name__) from error
 
@@ -203,7 +202,7 @@ def _open_active(
         _ask_to_begin(session, lines, path_error)
         wait_s = session.budget.cut(session.settings.deadlines.connect_s)
         try:
-            return accept(listener, control.getpeername()[0], wait_s, session.guard)
+            return accept(listener, session.peer_address, wait_s, session.guard)
         except OSError as error:
             meant = _judge_broken(session, error, DataConnectionFailed)
             raise meant from meant.__cause__

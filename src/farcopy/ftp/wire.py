@@ -6,6 +6,7 @@ command can carry a second one. Raises foreign errors; session translates them.
 """
 
 import ftplib
+import re
 import socket
 import ssl
 import time
@@ -15,6 +16,9 @@ from farcopy.core.errors import LocalName
 from farcopy.ftp.replies import MAX_LINE_BYTES, MAX_REPLY_LINES, Reply, parse_reply
 from farcopy.ftp.settings import Budget
 
+_CONTROL = re.compile(r"[\r\n\0]")
+_ONE_LINE = re.compile(rb"([1-5][0-9]{2}(?: [^\n]{0,%d})?)\n" % (MAX_LINE_BYTES - 4))
+
 
 def encode_command(line: str) -> bytes:
     """UTF-8 (RFC 2640), and the bytes of a server's own names as it gave them.
@@ -22,7 +26,7 @@ def encode_command(line: str) -> bytes:
     Raises: LocalName for a control character: CR or LF would begin another
     command, and vsftpd stores a NUL as a newline.
     """
-    if any(char in line for char in "\r\n\0"):
+    if _CONTROL.search(line):
         raise LocalName("a control character in a command")
     try:
         return line.encode("utf-8", "surrogateescape") + b"\r\n"
@@ -47,7 +51,8 @@ class Wire(ftplib.FTP_TLS):
         self.reply_s = reply_s
         self._budget = budget
         self._received = bytearray()
-        self._end_s = 0.0
+        self._wait_s = reply_s
+        self._end_s: float | None = None
 
     @property
     def connection(self) -> socket.socket:
@@ -70,8 +75,15 @@ class Wire(ftplib.FTP_TLS):
 
     def read_reply(self, wait_s: float | None = None) -> Reply:
         """The next reply as a whole, within wait_s (default: reply_s)."""
-        wait_s = self._budget.cut(wait_s or self.reply_s)
-        self._end_s = time.monotonic() + wait_s
+        self._wait_s = wait_s or self.reply_s
+        self._end_s = None
+        if not self._received:
+            self._receive()
+        # Nearly every reply is one line that came in one piece: seen at one look.
+        if found := _ONE_LINE.match(self._received):
+            line = found[1].removesuffix(b"\r").decode("utf-8", "surrogateescape")
+            del self._received[: found.end()]
+            return Reply(int(line[:3]), line)
         return parse_reply(self.getmultiline())
 
     @property
@@ -86,9 +98,7 @@ class Wire(ftplib.FTP_TLS):
     def put_lines(self, lines: Sequence[str]) -> None:
         """In one piece: one segment, one TLS record. All are encoded before any is sent."""
         data = b"".join(map(encode_command, lines))
-        connection = self.connection
-        connection.settimeout(self._budget.cut(self.reply_s))
-        connection.sendall(data)
+        self._waiting(self._budget.cut(self.reply_s)).sendall(data)
 
     def getmultiline(self) -> str:
         # RFC 959 §4.2: "123-" opens a reply, a line that begins "123 " ends it.
@@ -122,12 +132,21 @@ class Wire(ftplib.FTP_TLS):
         return line.decode("utf-8", "surrogateescape")
 
     def _receive(self) -> None:
-        left_s = self._end_s - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError
-        connection = self.connection
-        connection.settimeout(left_s)
-        block = connection.recv(MAX_LINE_BYTES)
+        if self._end_s is None:
+            left_s = self._budget.cut(self._wait_s)
+            self._end_s = time.monotonic() + left_s
+        else:
+            left_s = self._end_s - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+        block = self._waiting(left_s).recv(MAX_LINE_BYTES)
         if not block:
             raise EOFError
         self._received += block
+
+    def _waiting(self, wait_s: float) -> socket.socket:
+        """The connection, whose next call waits so long. Setting it costs a system call."""
+        connection = self.connection
+        if connection.gettimeout() != wait_s:
+            connection.settimeout(wait_s)
+        return connection

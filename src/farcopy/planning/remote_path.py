@@ -63,6 +63,8 @@ def decode_path(safe: str) -> str:
 
 def decode_name(safe: str) -> str:
     """The name `encode_name` was given."""
+    if "%" not in safe:
+        return safe
     raw = re.sub(
         rb"%([0-9A-Fa-f]{2})",
         lambda match: bytes.fromhex(match.group(1).decode()),

@@ -34,7 +34,7 @@ from farcopy.service.progress import RunProgress
 from farcopy.service.stop import StopSignal
 from farcopy.settings.environment import Environment
 from farcopy.store import configuration as stored
-from farcopy.store import history
+from farcopy.store import history, turns
 from farcopy.store.configuration import StoredConfiguration
 from farcopy.store.models import Destination
 from farcopy.store.patience import Patience, patient_ledger
@@ -56,9 +56,21 @@ def carry_out(
     SourcesNotConfigured, KeyMismatch, RunAlreadyOn; LedgerTrouble when the run could not
     be begun or its row not be closed.
     """
-    clock = wiring.SystemClock()
     cancel = StopSignal(stop)
-    patience = Patience(cancel.is_hard, environment.ledger_patience_s)
+    with turns.of_a_run() as one_at_a_time:
+        patience = Patience(cancel.is_hard, environment.ledger_patience_s, one_at_a_time)
+        return _carry_out(sync_type, requested_by, environment, cancel, patience, on_start)
+
+
+def _carry_out(
+    sync_type: SyncType,
+    requested_by: str,
+    environment: Environment,
+    cancel: StopSignal,
+    patience: Patience,
+    on_start: Callable[[int], None],
+) -> RunSummary:
+    clock = wiring.SystemClock()
     row = stored.load()
     _check(row)
     destination = stored.destination_for(row.settings)

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Final, TypeVar, cast
 
@@ -19,6 +19,7 @@ from farcopy.core.errors import LedgerLocked, LedgerUnreachable
 from farcopy.core.model import ClaimedFile
 from farcopy.core.ports import Ledger
 from farcopy.store.ledger import DatabaseLedger
+from farcopy.store.turns import Turns
 
 PATIENCE_S: Final = 60.0
 """A restart of PostgreSQL takes seconds, with a long recovery a minute. An FTP server keeps
@@ -33,28 +34,27 @@ _log = logging.getLogger("farcopy.service")
 class Patience:
     """What all threads of a run share: turns, and the time since which the database is away.
 
-    On SQLite one thread at a time is in the ledger. Left to itself, who finds it locked
-    sleeps for up to a tenth of a second before it looks again: a round trip to the remote.
-
     should_end: asked while waiting; a stop that has turned hard ends the wait.
     patience_s: in all, from the first failure on, whoever met it.
     """
 
     def __init__(
-        self, should_end: Callable[[], bool] = lambda: False, patience_s: float = PATIENCE_S
+        self,
+        should_end: Callable[[], bool] = lambda: False,
+        patience_s: float = PATIENCE_S,
+        turns: Turns | None = None,
     ) -> None:
         self._should_end = should_end
         self._patience_s = patience_s
         self._lock = threading.Lock()
-        self._turn: AbstractContextManager[object] = (
-            threading.RLock() if connection.vendor == "sqlite" else nullcontext()
-        )
+        self._turns = turns or nullcontext()
         self._away_since_s: float | None = None
         self._is_spent = False
 
-    def persist(self, work: Callable[[], _T]) -> _T:
+    def persist(self, work: Callable[[], _T], *, is_lasting: bool = True) -> _T:
         """Do it, if need be several times.
 
+        is_lasting: it is to survive a power cut, and to be found under the database's name.
         Raises: LedgerTrouble, when waiting does not help or has not helped.
         """
         if connection.in_atomic_block:
@@ -62,17 +62,26 @@ class Patience:
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                with self._turn:
-                    forget_replaced_file()
-                    result = work()
+                with self._turns:
+                    result = self._do(work, is_lasting)
             except (LedgerUnreachable, LedgerLocked) as error:
-                drop_connection()
                 if self._is_over(error.code, pause_s) or not self._pause(pause_s):
                     raise
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             else:
                 self._note_success()
                 return result
+
+    @staticmethod
+    def _do(work: Callable[[], _T], is_lasting: bool) -> _T:
+        try:
+            if is_lasting:
+                forget_replaced_file()
+            connection.sync_to_disk(is_lasting)  # type: ignore[attr-defined]  # as below
+            return work()
+        except (LedgerUnreachable, LedgerLocked):
+            drop_connection()
+            raise
 
     def _is_over(self, code: str, pause_s: float) -> bool:
         now_s = time.monotonic()
@@ -141,6 +150,11 @@ class _PatientLedger:
         while page := self._patience.persist(partial(after, last)):
             yield from page
             last = page[-1]
+
+    def intend(self, replica_id: int, claim: int, md5: str) -> bool:
+        return self._patience.persist(
+            lambda: self._ledger.intend(replica_id, claim, md5), is_lasting=False
+        )
 
     def claim(self, batch_id: int) -> Sequence[ClaimedFile]:
         # The number first: when the reply to the taking is lost, it is taken again under the

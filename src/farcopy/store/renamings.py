@@ -9,7 +9,6 @@ the temporary is removed for any other reason, so that rule has no exception.
 from collections.abc import Sequence
 
 from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -18,8 +17,14 @@ from farcopy.core.states import FileState
 from farcopy.store.models import Destination, Replica, SourceFile, SyncHistory, Transfer
 
 _INTEND_SQL = """
-    UPDATE replicas SET next_md5 = %s WHERE id = %s AND claim = %s AND state = 'uploading'
+    UPDATE replicas SET next_md5 = %s {unsynced}
+    WHERE id = %s AND claim = %s AND state = 'uploading'
 """
+# An intent that a power cut takes with it only makes the file be sent again, and a sync a
+# file would cost more than the file. For this transaction only; on SQLite patience sees to it.
+_UNSYNCED_SQL = {
+    "postgresql": "FROM (SELECT set_config('synchronous_commit', 'off', true)) AS unsynced"
+}
 
 
 class Renamings:
@@ -28,18 +33,10 @@ class Renamings:
     _destination_id: int
 
     def intend(self, replica_id: int, claim: int, md5: str) -> bool:
-        # Not synced to the disk: an intent that a power cut takes with it only makes the
-        # file be sent again, and a sync a file would cost more than the file.
-        if connection.vendor != "sqlite":
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute("SET LOCAL synchronous_commit TO off")
-                return _intend(cursor, replica_id, claim, md5)
         with connection.cursor() as cursor:
-            cursor.execute("PRAGMA synchronous = NORMAL")
-            try:
-                return _intend(cursor, replica_id, claim, md5)
-            finally:
-                cursor.execute("PRAGMA synchronous = FULL")
+            unsynced = _UNSYNCED_SQL.get(connection.vendor, "")
+            cursor.execute(_INTEND_SQL.format(unsynced=unsynced), [md5, replica_id, claim])
+            return bool(cursor.rowcount)
 
     def withdraw(self, replica_id: int, claim: int) -> None:
         Replica.objects.filter(pk=replica_id, claim=claim).exclude(next_md5="").update(next_md5="")
@@ -99,8 +96,3 @@ class Renamings:
             destination_id=self._destination_id,
             state__in=[FileState.PENDING.value, FileState.FAILED.value],
         ).exclude(next_md5="")
-
-
-def _intend(cursor: CursorWrapper, replica_id: int, claim: int, md5: str) -> bool:
-    cursor.execute(_INTEND_SQL, [md5, replica_id, claim])
-    return bool(cursor.rowcount)

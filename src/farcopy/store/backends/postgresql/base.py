@@ -24,6 +24,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def be_patient(self, busy_s: float | None) -> None:
         """Readers and writers do not wait for each other here."""
 
+    def sync_to_disk(self, is_wanted: bool) -> None:
+        """The one statement that does without says so itself: no round trip for that."""
+
     def close_if_replaced(self) -> None:
         """There is no file of ours."""
 

@@ -24,6 +24,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     may_create = False
     busy_s: float | None = None
+    _is_synced = True
     _why_read_only: OperationalError | None = None
     _opened: tuple[int, int] | None = None
 
@@ -47,6 +48,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         file = Path(conn_params["database"])
         mode = "rwc" if self.may_create else "rw"
+        self._is_synced = True  # as the settings' first statements say
         self._why_read_only = None
         try:
             return self._open(conn_params, f"mode={mode}")
@@ -102,6 +104,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
             usual_s = self.settings_dict["OPTIONS"].get("timeout", 5.0)
             wait_s = usual_s if busy_s is None else busy_s
             self.connection.execute(f"PRAGMA busy_timeout = {int(wait_s * 1000)}")
+
+    def sync_to_disk(self, is_wanted: bool) -> None:
+        """Whether a commit waits for the disk, from now on. Outside of a transaction only."""
+        if is_wanted == self._is_synced:
+            return
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            self.connection.execute(f"PRAGMA synchronous = {'FULL' if is_wanted else 'NORMAL'}")
+        self._is_synced = is_wanted
 
     def is_usable(self) -> bool:
         # Asked after an error only. A new connection costs a millisecond, and the file of
