@@ -13,6 +13,7 @@ import trustme
 from farcopy.core.errors import DataConnectionFailed, FarcopyError, TlsFailed, TooManyConnections
 from farcopy.ftp.host import HostProfile
 from farcopy.ftp.remote import FtpRemote
+from farcopy.ftp.session import Session
 from farcopy.ftp.settings import SessionSettings
 from farcopy.planning.remote_path import temporary_name
 from tests.contract.conftest import go_no_further
@@ -261,7 +262,7 @@ def test_a_data_connection_that_is_refused_leaves_no_empty_file(
     remote.open()
     remote.prepare()
     remote.open()  # one that has had no data connection
-    monkeypatch.setattr("farcopy.ftp.transfer.session_to_reuse", lambda _control: None)
+    monkeypatch.setattr(Session, "tls_to_resume", None)
     if real_tls_place.place.kind == "pure-ftpd":  # does not ask for the session's reuse
         assert errors(remote.store([make_upload(1, b"x")])) == [None]
     else:

@@ -142,8 +142,3 @@ def port_command(listener: socket.socket) -> str:
     if listener.family == socket.AF_INET:
         return f"PORT {address.replace('.', ',')},{port // 256},{port % 256}"
     return f"EPRT |2|{address}|{port}|"
-
-
-def session_to_reuse(control: socket.socket) -> ssl.SSLSession | None:
-    """The TLS session the data connection must resume: servers refuse (522, 425) strangers."""
-    return control.session if isinstance(control, ssl.SSLSocket) else None

@@ -60,6 +60,7 @@ class Session:
         self.has_had_data = False
         self.is_epsv_refused = False
         self.is_list_a_refused = False
+        self._tls_to_resume: ssl.SSLSession | None = None
         self._login_directory = ""
         self._port: int | None = None
         self._port_at_s = 0.0
@@ -67,6 +68,20 @@ class Session:
     @property
     def is_tls(self) -> bool:
         return isinstance(self.wire.sock, ssl.SSLSocket)
+
+    @property
+    def tls_to_resume(self) -> ssl.SSLSession | None:
+        """What data connections must resume: servers refuse (522, 425) strangers.
+
+        Asked for once, not for each: the answer is a copy, as dear as the handshake.
+        """
+        if self._tls_to_resume is None and isinstance(self.wire.sock, ssl.SSLSocket):
+            self._tls_to_resume = self.wire.sock.session
+        return self._tls_to_resume
+
+    def forget_tls(self) -> None:
+        """It was not resumed: the server may have sent a newer one since (RFC 8446 §4.6.1)."""
+        self._tls_to_resume = None
 
     @property
     def has_pasv(self) -> bool:

@@ -27,7 +27,6 @@ from farcopy.ftp.data import (
     listen_beside,
     passive_port,
     port_command,
-    session_to_reuse,
 )
 from farcopy.ftp.replies import DATA, FOREIGN
 from farcopy.ftp.session import Session
@@ -243,13 +242,15 @@ def secure(session: Session, sock: socket.socket) -> socket.socket:
     if not session.is_tls:
         return sock
     wait_s = session.budget.cut(session.settings.deadlines.reply_s)
-    to_reuse = session_to_reuse(session.wire.connection)
     try:
         secured = tls.handshake(
-            sock, session.context, session.server_name, wait_s, session.guard, to_reuse
+            sock, session.context, session.server_name, wait_s, session.guard,
+            session.tls_to_resume,
         )
     except ssl.SSLCertVerificationError as error:
         raise TlsFailed("the data connection's certificate") from error
+    if not secured.session_reused:
+        session.forget_tls()
     try:
         tls.check_fingerprint(secured, session.settings.fingerprint)
     except TlsFailed:

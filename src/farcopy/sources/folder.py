@@ -5,7 +5,6 @@ not as a parent that is swapped for a link between scan and reading.
 """
 
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from farcopy.core.errors import (
 )
 from farcopy.core.model import DirectoryListing, Reason, SkippedName, SourceFile
 from farcopy.planning.remote_path import decode_name, decode_path, encode_name, is_too_long
+from farcopy.sources.hashing import hashes_of
 
 _OPEN_FLAGS = (
     os.O_RDONLY
@@ -194,9 +194,7 @@ class FolderReader:
         if not stat.S_ISREG(self._opened.st_mode):
             raise FileNotFoundError(errno.ENOENT, "no regular file any more")
         self._descriptor = descriptor
-        # MD5 finds changes here, it guards no secret.
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._sha256: hashlib._Hash | None = None
+        self._hashes = hashes_of(self._opened.st_size)
 
     @property
     def size_bytes(self) -> int:
@@ -208,23 +206,21 @@ class FolderReader:
 
     @property
     def md5(self) -> str:
-        return self._md5.hexdigest()
+        return self._hashes.md5
 
     @property
     def sha256(self) -> str:
-        return self._sha256.hexdigest() if self._sha256 else ""
+        return self._hashes.sha256
 
     def also_sha256(self) -> None:
-        self._sha256 = hashlib.sha256()
+        self._hashes.also_sha256()
 
     def read(self, size_bytes: int, /) -> bytes:
         try:
             block = os.read(self._descriptor, size_bytes)
         except OSError as error:
             raise SourceUnreadable(_name_of(error)) from error
-        self._md5.update(block)
-        if self._sha256:
-            self._sha256.update(block)
+        self._hashes.update(block)
         return block
 
     def skip(self, size_bytes: int, /) -> int:
@@ -238,6 +234,7 @@ class FolderReader:
             raise _change_of(now.st_size - self._opened.st_size)("while it was read")
 
     def close(self) -> None:
+        self._hashes.close()
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
