@@ -149,8 +149,13 @@ class FakeRemote:
         self._is_aborted = threading.Event()
         self._in_hand: tuple[Upload, str, bool] | None = None  # upload, md5, is_renaming
 
-    def open(self, on_login: Callable[[], None] = lambda: None) -> None:
+    def open(
+        self,
+        before_login: Callable[[], None] = lambda: None,
+        on_login: Callable[[], None] = lambda: None,
+    ) -> None:
         self._check()
+        before_login()
         self.server.logins += 1
         if self._password != self.server.password:
             raise LoginRefused

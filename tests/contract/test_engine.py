@@ -199,12 +199,16 @@ def test_fewer_connections_than_asked_for_are_enough(house: House) -> None:
     is_open = [0]
 
     class Narrow(FakeRemote):
-        def open(self, on_login: Callable[[], None] = lambda: None) -> None:
+        def open(
+            self,
+            before_login: Callable[[], None] = lambda: None,
+            on_login: Callable[[], None] = lambda: None,
+        ) -> None:
             with lock:
                 if is_open[0] >= 1:
                     raise TooManyConnections
                 is_open[0] += 1
-            super().open(on_login)
+            super().open(before_login, on_login)
 
     house.make_remote = lambda: Narrow(house.server)
     record, _, control = house.run(connections=4)

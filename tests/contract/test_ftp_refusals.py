@@ -1,5 +1,7 @@
 """Refusals: which stop one file, and which the run; folders that went missing."""
 
+import socket
+from dataclasses import replace
 
 import pytest
 
@@ -11,13 +13,11 @@ from farcopy.core.errors import (
     RemoteReadOnly,
     UploadRefused,
 )
+from farcopy.ftp.host import HostProfile
 from farcopy.ftp.remote import FtpRemote
 from farcopy.ftp.settings import SessionSettings
 from tests.contract.fakes import errors, make_upload
-from tests.contract.hostile import (
-    Replace,
-    at,
-)
+from tests.contract.hostile import Answer, MeddlingProxy, Replace, at
 from tests.contract.places import FOLDER, HOME_ID, RealPlace
 from tests.contract.rig import Rig
 from tests.parts.fixtures import FtpServerFactory
@@ -119,6 +119,27 @@ def test_our_folder_that_may_not_be_written_to_stops_the_run(real_place: RealPla
     with pytest.raises(RemoteReadOnly):
         list(remote.store([make_upload(1, b"x")]))
     remote.close()
+
+
+def test_a_refused_transfer_whose_port_is_closed_is_no_lost_connection(
+    real_place: RealPlace,
+) -> None:
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        closed = b"229 Entering (|||%d|)\r\n" % nobody_listens.getsockname()[1]
+        no_port, refused = at("EPSV", None, Answer(closed)), at("STOR", Answer(b"553 No\r\n"))
+        proxy = MeddlingProxy(
+            real_place.settings.port, lambda verb, line: no_port(verb, line) or refused(verb, line)
+        )
+        settings = replace(real_place.settings, port=proxy.port)
+        remote = FtpRemote(settings, HOME_ID, host=HostProfile(answers_in_order=True))
+        remote.open()
+        remote.prepare()
+        # Refused once: then sent again, one command at a time.
+        assert errors(remote.store([make_upload(1, b"x")])) == [None]
+        remote.close()
+        proxy.stop()
+    assert real_place.read("orthanc/a/b") == b"x"
 
 
 def test_a_known_folder_costs_no_command(rig: Rig) -> None:

@@ -164,14 +164,32 @@ def test_what_was_never_in_hand_is_settled_as_send_again(place: Place, remote: R
 
 
 def test_a_wrong_password_is_refused_and_only_the_right_one_is_told_of(place: Place) -> None:
-    logins: list[str] = []
+    steps: list[str] = []
+
+    def note(step: str) -> Callable[[], None]:
+        return lambda: steps.append(step)
+
     wrong, right = place.remote(password="wrong"), place.remote()
     with pytest.raises(LoginRefused):
-        wrong.open(lambda: logins.append("wrong"))
+        wrong.open(note("wrong, connected"), note("wrong, in"))
     wrong.close()
-    right.open(lambda: logins.append("right"))
+    right.open(note("right, connected"), note("right, in"))
     right.close()
-    assert logins == ["right"]
+    assert steps == ["wrong, connected", "right, connected", "right, in"]
+
+
+def test_who_may_not_log_in_after_all_has_no_session(place: Place) -> None:
+    def refuse() -> None:
+        raise LookupError
+
+    steps: list[str] = []
+    remote = place.remote()
+    with pytest.raises(LookupError):
+        remote.open(refuse, lambda: steps.append("in"))
+    assert steps == []
+    with pytest.raises(SessionError):
+        remote.prepare()
+    remote.close()
 
 
 def test_a_closed_remote_can_be_opened_again(place: Place, remote: Remote) -> None:

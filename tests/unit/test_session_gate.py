@@ -1,5 +1,6 @@
 """The gate of a run's sessions: one tries the password, all wait for the folders."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import cast
@@ -19,9 +20,19 @@ class Session:
 
     def __init__(self, error: FarcopyError | None = None) -> None:
         self.error = error
+        self.is_connected = threading.Event()
+        self.may_log_in = threading.Event()
+        self.may_log_in.set()
         self.is_open = threading.Event()
 
-    def open(self, on_login: Callable[[], None] = lambda: None) -> None:
+    def open(
+        self,
+        before_login: Callable[[], None] = lambda: None,
+        on_login: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.is_connected.set()
+        before_login()
+        self.may_log_in.wait(WITHIN_S)
         if self.error is not None:
             raise self.error
         on_login()
@@ -62,6 +73,40 @@ def test_the_others_log_in_while_the_first_prepares_and_wait_for_it() -> None:
     second_thread.join(WITHIN_S)
     assert ended == ["open"]
     assert gate.open_sessions == 2
+
+
+def test_the_others_connect_while_the_first_tries_the_password_and_do_not_try_it() -> None:
+    gate = SessionGate(lambda _remote: None)
+    first, second = Session(LoginRefused()), Session()
+    first.may_log_in.clear()
+    first_thread, _ = in_background(gate, first)
+    assert first.is_connected.wait(WITHIN_S)
+    tries: list[int] = []
+
+    def several_times(work: Callable[[], None]) -> None:
+        for _ in range(3):
+            tries.append(1)
+            with contextlib.suppress(FarcopyError):
+                work()
+
+    ended: list[str] = []
+
+    def open_second() -> None:
+        try:
+            gate.open(cast(Remote, second), several_times)
+        except FarcopyError as error:
+            ended.append(error.code)
+
+    thread = threading.Thread(target=open_second)
+    thread.start()
+    assert second.is_connected.wait(WITHIN_S)
+    assert gate.open_sessions == 1
+    first.may_log_in.set()
+    first_thread.join(WITHIN_S)
+    thread.join(WITHIN_S)
+    assert ended == [LoginRefused.code]
+    assert tries == [1]
+    assert not second.is_open.is_set()
 
 
 def test_a_refused_login_is_not_tried_by_the_others() -> None:

@@ -71,8 +71,14 @@ class Source(Protocol):
 class Remote(Protocol):
     """A destination, over one session. There is no general delete."""
 
-    def open(self, on_login: Callable[[], None] = lambda: None) -> None:
-        """Log in. on_login: told once the name and password were right.
+    def open(
+        self,
+        before_login: Callable[[], None] = lambda: None,
+        on_login: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Connect and log in. before_login: told when the server has answered and, where it
+        is to be, is encrypted; may wait, and what it raises ends the session. on_login: told
+        once the name and password were right.
 
         Raises RunError, or SessionError.
         """

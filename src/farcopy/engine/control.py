@@ -83,18 +83,26 @@ class Pace:
             return Seen(sessions, self._bytes, self._files, self._timeouts)
 
 
+class _FirstFailed(Exception):  # no error of this session: nothing to be tried again
+    def __init__(self, error: FarcopyError) -> None:
+        super().__init__(error.code)
+        self.error = error
+
+
 class SessionGate:
     """Lets the first session of a run log in alone.
 
     A wrong password is then tried once, not once a connection: hosts ban after
-    a handful. Once it is let in, the others log in too, while it prepares our folders;
-    they wait for that, and share its fate when it fails.
+    a handful. Once the server has answered it, the others connect too; once it is let
+    in, they log in, while it prepares our folders. They wait for that, and share its
+    fate when it fails.
     """
 
     def __init__(self, prepare: Callable[[Remote], None]) -> None:
         self._prepare = prepare
         self._changed = threading.Condition()
         self._has_first = False
+        self._is_connected = False
         self._is_in = False
         self._is_prepared = False
         self._failure: FarcopyError | None = None
@@ -111,25 +119,27 @@ class SessionGate:
         """
         with self._changed:
             is_first, self._has_first = not self._has_first, True
-            if not is_first:
-                self._wait_until(lambda: self._is_in)
         if is_first:
             self._open_first(remote, persist)
             return
-        persist(remote.open)
-        with self._changed:
-            self._count += 1  # the tuning asks for more while these wait
+        try:
+            self._wait_until(lambda: self._is_connected)
+            persist(lambda: remote.open(lambda: self._wait_until(lambda: self._is_in)))
+            with self._changed:
+                self._count += 1  # the tuning asks for more while these wait
             try:
                 self._wait_until(lambda: self._is_prepared)
             except BaseException:
-                self._count -= 1
+                self.left()
                 raise
+        except _FirstFailed as shared:
+            raise shared.error from None
 
     def _open_first(
         self, remote: Remote, persist: Callable[[Callable[[], None]], None]
     ) -> None:
         def log_in_and_prepare() -> None:
-            remote.open(self._let_others_in)
+            remote.open(self._let_others_connect, self._let_others_in)
             self._prepare(remote)
 
         try:
@@ -143,18 +153,24 @@ class SessionGate:
             self._is_prepared = True
             self._changed.notify_all()
 
-    def _let_others_in(self) -> None:
+    def _let_others_connect(self) -> None:
         with self._changed:
-            if not self._is_in:  # counted from now: one too many of the others gives way
-                self._is_in = True
+            if not self._is_connected:  # counted from now: one too many of the others gives way
+                self._is_connected = True
                 self._count += 1
             self._changed.notify_all()
 
+    def _let_others_in(self) -> None:
+        with self._changed:
+            self._is_in = True
+            self._changed.notify_all()
+
     def _wait_until(self, is_so: Callable[[], bool]) -> None:
-        """Raises: what the first session met."""
-        self._changed.wait_for(lambda: is_so() or self._failure is not None)
-        if self._failure is not None:
-            raise self._failure
+        """Raises: _FirstFailed."""
+        with self._changed:
+            self._changed.wait_for(lambda: is_so() or self._failure is not None)
+            if self._failure is not None:
+                raise _FirstFailed(self._failure)
 
     def left(self) -> None:
         """A session was lost, or is needed no longer."""

@@ -28,13 +28,14 @@ def log_in(
     guard: Guard,
     budget: Budget | None = None,
     host: HostProfile | None = None,
+    before_login: Callable[[], None] = lambda: None,
     on_login: Callable[[], None] = lambda: None,
 ) -> Session:
     """A session in binary mode. Raises: RunError, SessionError, Interrupted.
 
     guard: lets another thread abort all of it, the session included. host: what other
-    sessions learnt is not asked again, and what this one learns stands there. on_login: called
-    once name and password were right.
+    sessions learnt is not asked again, and what this one learns stands there. before_login,
+    on_login: as of Remote.open.
     """
     budget = budget or Budget()
     # Who only looks in once takes no chances with a host nobody knows.
@@ -45,6 +46,7 @@ def log_in(
         except OtherCurvesNeeded:
             guard.close_all()
             session = _connect(settings, guard, budget, host, is_p256_only=False)
+        before_login()
         authenticate(session)
         on_login()
         settle_in(session)

@@ -11,13 +11,13 @@ from pathlib import PurePosixPath
 
 from farcopy.core.errors import DataConnectionFailed, FarcopyError, OutOfStep
 from farcopy.ftp import transfer
-from farcopy.ftp.data import DataConnection, passive_port
+from farcopy.ftp.data import DataConnection
 from farcopy.ftp.replies import DATA, FOREIGN
 from farcopy.ftp.session import Session
 from farcopy.ftp.sockets import connect, wait_for_reading
 from farcopy.ftp.together import ask_together
 
-HEAD_START_S = 0.1
+HEAD_START_S = 0.05
 """The data connection comes this much after CWD: an event loop has answered by then; who
 serves in turn waits for the data."""
 MAX_LINES = 100_000
@@ -35,10 +35,11 @@ def list_in_order(
     connection is made. Raises: SessionError, DataConnectionFailed.
     """
     home = session.login_directory
-    port = session.take_port() or _ask_for_port(session)
     inside = [f"MKD {folder}", f"CWD {folder}"]
     leave = f"CWD {home}"
-    if port is None:
+    try:
+        port = session.take_port() or transfer.ask_for_port(session)
+    except DataConnectionFailed:
         _, entered = ask_together(session, inside)
         session.ask(leave)
         return entered.is_positive, None
@@ -54,14 +55,6 @@ def list_in_order(
         raise
     is_in_order = codes in ((150, 226, 250), (125, 226, 250))
     return entered.is_positive, lines if is_in_order else None
-
-
-def _ask_for_port(session: Session) -> int | None:
-    reply = session.ask(session.passive_command)
-    if reply.is_refusal and session.has_pasv and not session.is_epsv_refused:
-        session.is_epsv_refused = True
-        reply = session.ask(session.passive_command)
-    return passive_port(reply) if reply.code in (227, 229) else None
 
 
 def _listing(session: Session, port: int) -> tuple[list[bytes], tuple[int, ...]]:

@@ -39,6 +39,9 @@ from farcopy.ftp.session import Session
 from farcopy.ftp.sockets import begin_connect, finish_connect, wait_until_ready
 from farcopy.ftp.wire import encode_command
 
+REFUSAL_S = 2.0
+"""A server that refuses STOR closes the port it opened for it. Its reply is there about when
+our connection fails; one that waits for a connection says nothing for a minute."""
 SEGMENT_BYTES = 1200
 """One TCP segment on any path, one TLS record; more new folders than fit are made ahead."""
 
@@ -69,15 +72,14 @@ class Pipeline:
         session = self._session
         folders = self._make_ahead(missing_levels(self._known, hand.final.parent))
         question = self._hash.question(session, hand.temporary, hand.upload.size_bytes)
-        sock, is_connected = self._begin_connect()
+        sock = self._begin_connect()
         flight = _Flight(
             session, self._known, hand, behind, folders,
             None if question is None else (self._hash, question),
         )
         try:
             flight.launch()
-            if not is_connected:
-                self._finish_connect(sock)
+            self._finish_connect(sock, flight)
             self._transfer(flight, sock, reader)
         except BaseException as error:
             session.guard.close(sock)
@@ -99,26 +101,22 @@ class Pipeline:
 
     # -- the data connection
 
-    def _begin_connect(self) -> tuple[socket.socket, bool]:
+    def _begin_connect(self) -> socket.socket:
         session = self._session
-        port = session.take_port()
-        if port is None:
-            try:
-                return transfer.connect_passive(session), True
-            except DataConnectionFailed as error:
-                raise transfer.port_lost(session) from error
         try:
-            return begin_connect(session.peer_address, port, session.guard), False
-        except OSError as error:
+            port = session.take_port() or transfer.ask_for_port(session)
+            return begin_connect(session.peer_address, port, session.guard)
+        except (DataConnectionFailed, OSError) as error:
             raise transfer.port_lost(session) from error
 
-    def _finish_connect(self, sock: socket.socket) -> None:
+    def _finish_connect(self, sock: socket.socket, flight: "_Flight") -> None:
         session = self._session
         wait_s = session.budget.cut(session.settings.deadlines.connect_s)
         try:
             finish_connect(sock, wait_s, session.guard)
         except OSError as error:
-            # The reply to STOR would come when the server has given up waiting.
+            if flight.was_refused():
+                raise StorRefused from error
             raise transfer.port_lost(session) from error
 
     def _transfer(self, flight: "_Flight", sock: socket.socket, reader: SourceReader) -> None:
@@ -186,6 +184,7 @@ class _Flight:
         # What reads the replies up to the first one to STOR, a reply each.
         self._head: deque[Callable[[], None]] = deque()
         self._asks = asks
+        self._wait_s: float | None = None
         self.hash_reply: Reply | None = None
         self.port_reply: Reply | None = None
 
@@ -235,8 +234,22 @@ class _Flight:
         while self._head:
             self._head.popleft()()
 
+    def was_refused(self) -> bool:
+        """Whether it was STOR that failed, and not the connection to its port."""
+        self._wait_s = REFUSAL_S
+        try:
+            self.read_head()
+        except StorRefused:
+            return True
+        except FarcopyError:
+            return False
+        return False
+
+    def _read(self, verb: str) -> Reply:
+        return self._session.read(verb, wait_s=self._wait_s)
+
     def _read_made(self, folder: PurePosixPath) -> None:
-        reply = self._session.read("MKD")
+        reply = self._read("MKD")
         if reply.is_wait or reply.is_more:
             raise self._session.out_of_step(reply)
         # "Exists" is 550, 521 or worse, and so is every other refusal. Taken for
@@ -244,9 +257,9 @@ class _Flight:
         self._known.add(folder)
 
     def _read_begin(self, hand: InHand) -> None:
-        reply = self._session.read("STOR")
+        reply = self._read("STOR")
         if reply.code == 200:  # some servers send it ahead of the 150
-            reply = self._session.read("STOR")
+            reply = self._read("STOR")
         if not reply.is_wait and reply.code < 400:
             raise self._session.out_of_step(reply)
         if not reply.is_wait:
@@ -255,7 +268,7 @@ class _Flight:
             raise StorRefused(f"{reply.code}")
 
     def _read_renaming(self, behind: InHand) -> None:
-        from_reply, to_reply = self._session.read("RNFR"), self._session.read("RNTO")
+        from_reply, to_reply = self._read("RNFR"), self._read("RNTO")
         is_ready = from_reply.is_more
         is_done = to_reply.code // 10 in (20, 25)
         if from_reply.code < 300 or (is_done and not is_ready) or (

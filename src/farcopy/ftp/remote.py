@@ -62,9 +62,16 @@ class FtpRemote:
         """Whether the session is encrypted: worth remembering as `is_tls_known`."""
         return self._session is not None and self._session.is_tls
 
-    def open(self, on_login: Callable[[], None] = lambda: None) -> None:
+    def open(
+        self,
+        before_login: Callable[[], None] = lambda: None,
+        on_login: Callable[[], None] = lambda: None,
+    ) -> None:
         self.close()
-        session = log_in(self._settings, self._guard, host=self._host, on_login=on_login)
+        session = log_in(
+            self._settings, self._guard, host=self._host, before_login=before_login,
+            on_login=on_login,
+        )
         try:
             is_absolute = self._settings.path.startswith("/")
             home = "/" if is_absolute else session.login_directory

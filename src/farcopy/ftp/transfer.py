@@ -148,23 +148,30 @@ def connect_passive(session: Session) -> socket.socket:
     """Ask for a passive port and connect to it. Raises: DataConnectionFailed, SessionError."""
     session.take_port()  # one that was asked for ahead is closed by the next question
     wait_s = session.budget.cut(session.settings.deadlines.connect_s)
-    has_pasv = session.has_pasv
+    port = ask_for_port(session)
+    if session.is_epsv_refused or not session.has_pasv:
+        return _connect(session, port, wait_s)
+    try:
+        # Half the time: some firewalls know PASV only and drop this one.
+        return _connect(session, port, wait_s / 2)
+    except DataConnectionFailed:
+        session.is_epsv_refused = True
+        return _connect(session, ask_for_port(session), wait_s)
+
+
+def ask_for_port(session: Session) -> int:
+    """By EPSV, or by PASV where that is refused. Raises: DataConnectionFailed, SessionError."""
     if not session.is_epsv_refused:
         reply = session.ask("EPSV")
         if reply.code == 229:
-            try:
-                # Half the time: some firewalls know PASV only and drop this one.
-                return _connect(session, passive_port(reply), wait_s / 2 if has_pasv else wait_s)
-            except DataConnectionFailed:
-                if not has_pasv:
-                    raise
-        elif not (has_pasv and reply.is_refusal):
+            return passive_port(reply)
+        if not (session.has_pasv and reply.is_refusal):
             raise session.refusal(reply, "EPSV")
         session.is_epsv_refused = True
     reply = session.ask("PASV")
     if reply.code != 227:
         raise session.refusal(reply, "PASV")
-    return _connect(session, passive_port(reply), wait_s)
+    return passive_port(reply)
 
 
 def port_lost(session: Session) -> FarcopyError:
