@@ -1,6 +1,8 @@
 """Refusals: which stop one file, and which the run; folders that went missing."""
 
 import socket
+import struct
+import threading
 from dataclasses import replace
 
 import pytest
@@ -124,22 +126,32 @@ def test_our_folder_that_may_not_be_written_to_stops_the_run(real_place: RealPla
 def test_a_refused_transfer_whose_port_is_closed_is_no_lost_connection(
     real_place: RealPlace,
 ) -> None:
-    with socket.socket() as nobody_listens:
-        nobody_listens.bind(("127.0.0.1", 0))
-        closed = b"229 Entering (|||%d|)\r\n" % nobody_listens.getsockname()[1]
-        no_port, refused = at("EPSV", None, Answer(closed)), at("STOR", Answer(b"553 No\r\n"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def take_and_reset() -> None:  # as a server does that closes a port nobody has come to
+            taken, _ = listener.accept()
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            taken.close()
+
+        closer = threading.Thread(target=take_and_reset)
+        closer.start()
+        its_port = b"229 Entering (|||%d|)\r\n" % listener.getsockname()[1]
+        ports = at("EPSV", None, None, Answer(its_port))
+        stores = at("STOR", None, Answer(b"553\r\n"))
         proxy = MeddlingProxy(
-            real_place.settings.port, lambda verb, line: no_port(verb, line) or refused(verb, line)
+            real_place.settings.port, lambda verb, line: ports(verb, line) or stores(verb, line)
         )
         settings = replace(real_place.settings, port=proxy.port)
         remote = FtpRemote(settings, HOME_ID, host=HostProfile(answers_in_order=True))
         remote.open()
         remote.prepare()
         # Refused once: then sent again, one command at a time.
-        assert errors(remote.store([make_upload(1, b"x")])) == [None]
+        uploads = [make_upload(n, b"x", f"orthanc/{n}") for n in (1, 2)]
+        assert errors(remote.store(uploads)) == [None, None]
         remote.close()
         proxy.stop()
-    assert real_place.read("orthanc/a/b") == b"x"
+        closer.join()
+    assert real_place.finals() == {"orthanc/1", "orthanc/2"}
 
 
 def test_a_known_folder_costs_no_command(rig: Rig) -> None:
