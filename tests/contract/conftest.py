@@ -186,3 +186,18 @@ def house(tmp_path: Path) -> "Iterator[House]":
     use_database(sqlite_options(tmp_path / "test.sqlite3"))
     yield House(tmp_path)
     connection.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """Django on a fresh one. For modules that have set Django up."""
+    from django.db import connection
+
+    from tests.contract.databases import postgres_options, sqlite_options, use_database
+
+    if request.param == "sqlite":
+        use_database(sqlite_options(tmp_path / "test.sqlite3"))
+    else:
+        use_database(postgres_options(request.getfixturevalue("postgres").create_database()))
+    yield
+    connection.close()

@@ -2,18 +2,13 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.contract.databases import (
-    postgres_options,
-    set_up_django,
-    sqlite_options,
-    use_database,
-)
+from tests.contract.databases import set_up_django
 
 set_up_django()
 
@@ -29,17 +24,6 @@ from farcopy.store.models import Replica, SyncConfiguration, SyncHistory, Transf
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MD5 = "5d41402abc4b2a76b9719d911017c592"
 NUMBERS = itertools.count()
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
-    if request.param == "sqlite":
-        use_database(sqlite_options(tmp_path / "test.sqlite3"))
-    else:
-        server = request.getfixturevalue("postgres")
-        use_database(postgres_options(server.create_database()))
-    yield
-    connection.close()
 
 
 @pytest.fixture
