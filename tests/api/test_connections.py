@@ -15,7 +15,7 @@ from farcopy.web.listening import Listening
 from farcopy.web.server import MAX_HEADER_BYTES, THREADS
 from tests.api.conftest import ServerFactory
 from tests.api.farcopy_server import COOKIE
-from tests.api.small_site import SmallSite, answer_of, drip
+from tests.api.small_site import LONG_S, SmallSite, answer_of, drip
 
 STATUS = "/api/sync/status.php"
 HASTE = Deadlines(first_byte_s=0.8, header_s=1.2, body_s=1.2)
@@ -83,7 +83,9 @@ def test_who_is_quick_enough_is_not_ended_in_the_middle(start: Start) -> None:
 
 
 def test_while_an_answer_takes_its_time_the_client_is_not_late(start: Start) -> None:
-    with start(deadlines=HASTE).connect() as client:
+    # Shorter than the answer takes, but no hurry for us between the two.
+    deadlines = Deadlines(*3 * [LONG_S - 0.5])
+    with start(deadlines=deadlines).connect() as client:
         for path in (b"/long", b"/"):
             client.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n")
             assert answer_of(client)[0] == 200

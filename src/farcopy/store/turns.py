@@ -10,7 +10,6 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from types import TracebackType
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -45,11 +44,6 @@ class _OneAtATime:
         self._theirs.append(connections[DEFAULT_DB_ALIAS])
         connections[DEFAULT_DB_ALIAS] = self._shared
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         connections[DEFAULT_DB_ALIAS] = self._theirs.pop()
         self._lock.release()
