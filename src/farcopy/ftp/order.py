@@ -12,10 +12,10 @@ from pathlib import PurePosixPath
 from farcopy.core.errors import DataConnectionFailed, FarcopyError, OutOfStep
 from farcopy.ftp import transfer
 from farcopy.ftp.data import DataConnection
-from farcopy.ftp.replies import DATA, FOREIGN
+from farcopy.ftp.replies import DATA, FOREIGN, Reply
 from farcopy.ftp.session import Session
 from farcopy.ftp.sockets import connect, wait_for_reading
-from farcopy.ftp.together import ask_together
+from farcopy.ftp.together import ask_together, read_together, send_together
 
 HEAD_START_S = 0.05
 """The data connection comes this much after CWD: an event loop has answered by then; who
@@ -43,13 +43,20 @@ def list_in_order(
         _, entered = ask_together(session, inside)
         session.ask(leave)
         return entered.is_positive, None
+    replies: list[Reply] = []
     until_s = time.monotonic() + wait_s
-    _, entered = ask_together(session, inside, behind=["LIST", leave])
-    # The data connection comes late on purpose: until then no transfer can end.
-    left_s = max(until_s - time.monotonic(), 0.0)
-    wait_for_reading(session.wire.connection, left_s, session.guard)
+    send_together(session, [*inside, "LIST", leave])
+    # The data connection comes late on purpose: until then no transfer can end. Over a long
+    # line it is late enough before the first reply is there; both go the same way.
+    wait_for_reading(session.wire.connection, wait_s, session.guard)
+    if time.monotonic() < until_s:
+        replies = read_together(session, inside)
+        left_s = max(until_s - time.monotonic(), 0.0)
+        wait_for_reading(session.wire.connection, left_s, session.guard)
     try:
-        lines, codes = _listing(session, port)
+        lines = _listing(session, port)
+        _, entered = replies or read_together(session, inside)
+        codes = _codes(session)
     except OutOfStep:
         session.host.note_lost_step()  # or the next session would try the same
         raise
@@ -57,7 +64,7 @@ def list_in_order(
     return entered.is_positive, lines if is_in_order else None
 
 
-def _listing(session: Session, port: int) -> tuple[list[bytes], tuple[int, ...]]:
+def _listing(session: Session, port: int) -> list[bytes]:
     deadlines = session.settings.deadlines
     try:
         sock = connect(
@@ -69,13 +76,17 @@ def _listing(session: Session, port: int) -> tuple[list[bytes], tuple[int, ...]]
         with DataConnection(
             transfer.secure(session, sock), session.guard, deadlines.stall_s, session.budget
         ) as data:
-            lines = list(data.lines(MAX_LINES))
+            return list(data.lines(MAX_LINES))
     except FOREIGN as error:
         session.is_usable = False
         raise DataConnectionFailed(type(error).__name__) from error
     except FarcopyError:
         session.is_usable = False
         raise
+
+
+def _codes(session: Session) -> tuple[int, ...]:
+    """Of the replies to the listing and to what came behind it."""
     codes: list[int] = []
     while len(codes) < 3:
         reply = session.exchange(DATA)
@@ -85,4 +96,4 @@ def _listing(session: Session, port: int) -> tuple[list[bytes], tuple[int, ...]]
         codes.append(reply.code)
         if len(codes) == 2 and codes[0] >= 400:
             break  # the listing was refused, and CWD answered
-    return lines, tuple(codes)
+    return tuple(codes)

@@ -2,12 +2,14 @@
 
 Only for commands that need no data connection. Hardly a server minds, but some read
 one command and drop the rest: a host nobody knows gets less time to answer, and then
-one command at a time. Called by login and remote.
+one command at a time. Called by login, order and remote.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 from farcopy.core.errors import ConnectionLost, OutOfStep, ReplyTimeout
+from farcopy.ftp.host import HostProfile
 from farcopy.ftp.replies import Reply
 from farcopy.ftp.session import Session
 
@@ -23,17 +25,33 @@ def ask_together(
     behind: sent with them, or after their replies to a host that minds; the replies to
     these are for the caller to read.
     """
-    host = session.host
-    if host.answers_in_order is False:
+    if session.host.answers_in_order is False:
         replies = [session.ask(line) for line in lines]
         if behind:
             session.send(behind)
         return replies
-    is_known = host.answers_in_order is True
-    try:
-        session.send([*lines, *behind])
-        wait_s = None if is_known else min(UNKNOWN_HOST_S, session.settings.deadlines.reply_s)
+    send_together(session, [*lines, *behind])
+    return read_together(session, lines)
+
+
+def send_together(session: Session, lines: Sequence[str]) -> None:
+    """To a host that does not mind, as far as we know. Raises: as Session.send."""
+    with _learning(session.host):
+        session.send(lines)
+
+
+def read_together(session: Session, lines: Sequence[str]) -> list[Reply]:
+    """The replies to what was sent so, or to the first of it. Raises: as Session.read."""
+    is_known = session.host.answers_in_order is True
+    wait_s = None if is_known else min(UNKNOWN_HOST_S, session.settings.deadlines.reply_s)
+    with _learning(session.host):
         return [session.read(line.partition(" ")[0], wait_s=wait_s) for line in lines]
+
+
+@contextlib.contextmanager
+def _learning(host: HostProfile) -> Iterator[None]:
+    try:
+        yield
     except OutOfStep:
         host.note_lost_step()
         raise
@@ -41,6 +59,6 @@ def ask_together(
         host.note_silence()
         raise
     except ConnectionLost:
-        if not is_known:
+        if host.answers_in_order is not True:
             host.note_silence()
         raise
