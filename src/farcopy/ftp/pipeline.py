@@ -238,11 +238,10 @@ class _Flight:
         """Whether it was STOR that failed, and not the connection to its port."""
         self._wait_s = REFUSAL_S
         try:
-            self.read_head()
+            with contextlib.suppress(SessionError):
+                self.read_head()
         except StorRefused:
             return True
-        except FarcopyError:
-            return False
         return False
 
     def _read(self, verb: str) -> Reply:

@@ -17,20 +17,14 @@ UNKNOWN_HOST_S = 5.0
 """For a reply of a host that was never sent several at once; beyond, it is asked singly."""
 
 
-def ask_together(
-    session: Session, lines: Sequence[str], behind: Sequence[str] = ()
-) -> list[Reply]:
-    """A reply to each, whatever it says but goodbye. Raises: as Session.ask.
+def ask_together(session: Session, lines: Sequence[str]) -> list[Reply]:
+    """A reply to each, whatever it says but goodbye; singly of a host that minds.
 
-    behind: sent with them, or after their replies to a host that minds; the replies to
-    these are for the caller to read.
+    Raises: as Session.ask.
     """
     if session.host.answers_in_order is False:
-        replies = [session.ask(line) for line in lines]
-        if behind:
-            session.send(behind)
-        return replies
-    send_together(session, [*lines, *behind])
+        return [session.ask(line) for line in lines]
+    send_together(session, lines)
     return read_together(session, lines)
 
 

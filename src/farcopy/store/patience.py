@@ -35,7 +35,8 @@ class Patience:
     """What all threads of a run share: turns, and the time since which the database is away.
 
     should_end: asked while waiting; a stop that has turned hard ends the wait.
-    patience_s: in all, from the first failure on, whoever met it.
+    patience_s: in all, from the first failure on, whoever met it. turns: of the threads that
+    share a run; None for who is alone.
     """
 
     def __init__(

@@ -52,7 +52,7 @@ def _prepare() -> None:
 
 def _has_work() -> bool:
     if _there() <= set(MigrationRecorder(connection).applied_migrations()):
-        return False  # by their names alone: loading them all takes a tenth of a start
+        return False  # by their names alone: loading them all takes ten times as long
     from django.db.migrations.executor import MigrationExecutor
 
     executor = MigrationExecutor(connection)
