@@ -146,6 +146,8 @@ def fetch(part: str) -> None:
 
 def _libraries(root: Path) -> str:
     found = [folder for top in ("lib", "usr/lib") for folder in root.glob(f"{top}/*-linux-gnu*")]
+    # Pulseaudio keeps a library where only its own RUNPATH looks, and that names the real /usr.
+    found += root.glob("usr/lib/*-linux-gnu*/pulseaudio")
     return os.pathsep.join(map(str, found))
 
 
