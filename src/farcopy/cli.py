@@ -263,7 +263,11 @@ def _dry_run(as_json: bool) -> None:
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(as_json: bool) -> None:
-    """The last runs, the schedule, and what is moving now."""
+    """Is everything off-site? Then the last runs, the schedule, and what is moving now.
+
+    Exit code 0: everything is off-site, 3: not all of it is, or it is not known, 1: nothing is
+    copied, or there is trouble.
+    """
     set_up()
     from farcopy.service import overview
     from farcopy.terminal import status_data, status_lines

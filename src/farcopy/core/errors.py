@@ -21,7 +21,8 @@ FarcopyError
 │   └── LedgerCorrupt · LedgerUnreachable
 ├── SourceMissing · SourceDirectoryUnreadable   a root or directory could not be read
 ├── SyncFrozen     too much of the source changed at once: an admin has to confirm
-├── RunAlreadyOn · NoRunOn · NotFrozen · ServiceNotRunning · EngineBusy   the state forbids it
+├── RunAlreadyOn · RunCutOff · NoRunOn · NotFrozen   the state forbids it
+├── ServiceNotRunning · EngineBusy   the same
 ├── Interrupted    a person or a signal asked to stop
 └── StoppedWaiting whoever waited for a run has left; the run goes on
 
@@ -412,6 +413,14 @@ class SourceDirectoryUnreadable(FarcopyError):
 class RunAlreadyOn(FarcopyError):
     code = "sync_already_running"
     text = "A sync is already running"
+
+
+class RunCutOff(FarcopyError):
+    code = "run_cut_off"
+    text = (
+        "Nothing runs that could be cancelled: the sync was cut off, its engine is gone; the next "
+        "start of the service, or the next sync, closes it and goes on"
+    )
 
 
 class NoRunOn(FarcopyError):

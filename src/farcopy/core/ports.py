@@ -214,7 +214,16 @@ class Upheavals(Protocol):
     def held_back(self, after: int) -> Sequence[tuple[int, SourceFile]]:
         """The next changed ones that wait, (id, file), beyond the id `after`; 0 begins."""
 
-    def accept_vanished(self) -> None: ...
+    def accept_vanished(self, root: str | None = None) -> None:
+        """What vanished has vanished. root: of this source only."""
+
+    def live_files(self, root: str) -> int:
+        """How many files the source had, as far as the ledger knows."""
+
+    def accepted_roots(self) -> Collection[str]:
+        """Sources of which an admin said that they are as empty as they look."""
+
+    def forget_accepted(self, root: str) -> None: ...
 
     def is_frozen(self) -> bool: ...
 
@@ -308,6 +317,9 @@ class RunLog(Protocol):
 
     def growing(self, files: int) -> None:
         """Files that are still being written: the next run takes them."""
+
+    def total_is_known(self) -> None:
+        """The scan is over: no more is found to be due."""
 
     def sent_bytes(self, count: int) -> None:
         """Bytes on the line, for the display only."""

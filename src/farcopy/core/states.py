@@ -47,6 +47,8 @@ class RunEnd(StrEnum):
 
 HELD = frozenset({FileState.STORED, FileState.VERIFIED})
 """The remote holds the version the ledger describes."""
+DUE = frozenset({FileState.PENDING, FileState.UPLOADING, FileState.FAILED})
+"""The remote does not hold it, and the ledger knows that it has to."""
 
 _S = FileState
 MOVES: dict[FileState, frozenset[FileState]] = {

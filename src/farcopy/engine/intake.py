@@ -28,7 +28,9 @@ READ_BYTES = 1024 * 1024
 class Intake:
     """Between the plans of one run and its batches.
 
-    may_send: False only looks: what would be sent is left as it is.
+    may_send: False only looks: what would be sent is left as it is. Of what was seen and is
+    not in the ledger as due: young files, not at rest yet; unreadable ones; is_cut: there are
+    others, since the run ended.
     """
 
     def __init__(
@@ -59,6 +61,15 @@ class Intake:
         self._skipped = 0
         self.may_send = True
         self.growing = 0
+        self.young = 0
+        self.unreadable = 0
+        self.is_cut = False
+
+    def begin_anew(self) -> None:
+        """Everything is looked at once more, and may be sent."""
+        self.may_send = True
+        self.is_cut = False
+        self.young = self.unreadable = self.growing = 0
 
     def pass_over(self, unchanged_files: int) -> None:
         """Of directories that need no plan."""
@@ -94,6 +105,7 @@ class Intake:
     def add(self, file: SourceFile) -> None:
         """It is due: into the next batch."""
         if not self.may_send:
+            self.is_cut = True
             return
         self._due.append(file)
         self._due_bytes += file.size_bytes
@@ -123,6 +135,7 @@ class Intake:
     ) -> None:
         looked = self._ledger.look(files, self._clock.now(), self._settle_s)
         self.growing += looked.growing
+        self.young += len(files) - len(looked.settled)
         if looked.settled:
             self._ledger.forget_looks(looked.settled)
             self.take_settled(source, looked.settled, known)
@@ -136,6 +149,7 @@ class Intake:
             if not action.is_due:
                 continue
             if self._control.should_end():
+                self.is_cut = True
                 break
             entry = known.get(action.file.name)
             held_md5 = entry.md5 if entry else ""
@@ -162,6 +176,7 @@ class Intake:
             with source.open(file) as reader:
                 while reader.read(READ_BYTES):
                     if self._control.should_end():
+                        self.is_cut = True
                         return None
                 reader.check_unchanged()
                 return reader.md5 == held_md5
@@ -171,7 +186,9 @@ class Intake:
             if error.is_retryable:  # it changes right now
                 self._ledger.note_looks([file], self._clock.now())
                 self._control.note_changed()
+                self.young += 1
             else:
+                self.unreadable += 1
                 self._log.problem(source.label, file.relative_path, error.code)
             return None
 
@@ -180,8 +197,11 @@ class Intake:
         files, self._due = self._due[:count], self._due[count:]
         self._due_bytes -= sum(file.size_bytes for file in files)
         if self._control.should_end():
+            self.is_cut = True
             return
         batch_id = self._ledger.admit(self._run_id, self._batches, files)
+        if not self._batches:
+            self._log.phase("transferring")
         self._batches += 1
         self._handed_out += len(files)
         self._dispatcher.submit(batch_id)

@@ -11,18 +11,21 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from farcopy.core.errors import FileError, SourceMissing, SyncFrozen
-from farcopy.core.model import Plan, SourceFile, Upheaval
+from farcopy.core.errors import FileError, SourceMissing, SourceVanished, SyncFrozen
+from farcopy.core.model import Plan, RootFound, SourceFile, SourcesSeen, Upheaval
 from farcopy.core.ports import Clock, Dispatcher, Ledger, RunLog, Source, Worker
 from farcopy.engine.control import RunControl
 from farcopy.engine.intake import Intake
 from farcopy.engine.survey import Stretch, survey
 from farcopy.planning.plan import Occasion
-from farcopy.planning.tripwire import Tripwire
+from farcopy.planning.tripwire import Tripwire, is_emptied
 
 SEEN_AT_MOST = 100_000
 """Directories of one scan that are remembered, about 15 MB: whether one of these is gone needs
 no second question. Beyond them the disk is asked."""
+WITHHELD_AT_MOST = 10_000
+"""Directories in which something is gone, remembered until the root has shown enough. Beyond
+them the ledger remembers: as undecided, which concludes nothing either."""
 LOOK_ROUNDS = 3
 """A manual run looks again at what changed under its hands, this often; then the next run does."""
 
@@ -69,6 +72,23 @@ class Run:
             control=control, log=log, clock=clock, settle_s=rules.settle_s,
         )
         self._let_through = (0, 0)
+        self._files = 0
+        self._is_scanned = False
+        self._gone: list[RootFound] = []
+        self._problems = 0
+        self._unsettled = 0
+
+    @property
+    def seen(self) -> SourcesSeen:
+        """What the run found in the sources, and has not put into the ledger as due."""
+        unsent = self._intake.unreadable
+        unsent += self._unsettled if self._rules.is_manual else self._intake.young
+        return SourcesSeen(
+            is_whole=self._is_scanned and not self._intake.is_cut and not self._gone,
+            files=self._files, unsent_files=unsent,
+            problems=self._problems + self._intake.unreadable,
+            gone=tuple(self._gone),
+        )
 
     def execute(self) -> None:
         """Returns when everything due was tried, or the run ended early (see RunControl)."""
@@ -78,6 +98,9 @@ class Run:
             if self._ledger.is_frozen():
                 self._thaw()
             self._scan()
+            if not self._control.should_end():
+                self._is_scanned = True
+                self._log.total_is_known()
             self._log.phase("transferring")
             self._transfer()
             if self._rules.is_manual:
@@ -104,16 +127,20 @@ class Run:
     # --- the scan ---
 
     def _scan(self) -> None:
+        self._files = self._problems = 0
+        self._gone.clear()
         for source in self._sources.values():
             if not self._control.should_end():
                 self._scan_source(source)
         self._intake.flush()
 
     def _scan_source(self, source: Source) -> None:
-        # Nothing is concluded about vanished files until the root has shown one file:
-        # an unmounted disk looks like an empty directory.
-        has_files = False
-        gone: list[Plan] = []
+        # Nothing is concluded about vanished files until the root has shown enough of what it
+        # had: an unmounted disk looks like an empty directory.
+        known_files = self._ledger.live_files(source.label)
+        is_accepted = source.label in self._ledger.accepted_roots()
+        files = 0
+        withheld: list[Plan] = []
         seen: set[str] = set()
         rules = self._rules
         occasion = Occasion.of(self._clock.now(), rules.settle_s, is_manual=rules.is_manual)
@@ -121,19 +148,28 @@ class Run:
             for stretch in survey(source, self._ledger, occasion):
                 if len(seen) < SEEN_AT_MOST:
                     seen.update(stretch.directories)
-                has_files = has_files or stretch.has_files
-                gone.extend(plan for plan, _ in stretch.plans if plan.vanished)
-                if has_files:
-                    for plan in gone:
+                files += stretch.files
+                self._files += stretch.files
+                withheld.extend(plan for plan, _ in stretch.plans if plan.vanished)
+                if is_accepted or len(withheld) > WITHHELD_AT_MOST or not is_emptied(
+                    known_files, files
+                ):
+                    for plan in withheld:
                         self._ledger.vanish(source.label, plan.directory, plan.vanished)
-                    gone.clear()
+                    withheld.clear()
                 if not self._take(source, stretch):
                     return
         except SourceMissing as error:
             self._log.problem(source.label, "", error.code)
+            self._gone.append(RootFound(source.label, None, known_files))
             return
-        if has_files:
-            self._close_vanished_directories(source, seen)
+        if is_emptied(known_files, files) and not is_accepted:
+            self._gone.append(RootFound(source.label, files, known_files))
+            return
+        self._close_vanished_directories(source, seen)
+        if is_accepted and not self._control.should_end():
+            self._ledger.accept_vanished(source.label)
+            self._ledger.forget_accepted(source.label)
 
     def _take(self, source: Source, stretch: Stretch) -> bool:
         """False when the run is to end."""
@@ -142,6 +178,7 @@ class Run:
             if self._control.should_end():
                 return False
             if plan.is_unreadable:
+                self._problems += 1
                 self._log.problem(source.label, plan.directory, "source_directory_unreadable")
             self._intake.take(source, plan, known)
         return not self._control.should_end()
@@ -161,9 +198,10 @@ class Run:
         """Frozen by an earlier run: look again, and send nothing unless the sources are back."""
         self._intake.may_send = False
         self._scan()
-        if not self._fires(self._upheaval()) and not self._control.should_end():
+        is_well = not self._fires(self._upheaval()) and not self._freezes_emptied()
+        if is_well and not self._control.should_end():
             self._ledger.unfreeze()
-            self._intake.may_send = True
+            self._intake.begin_anew()
 
     def _upheaval(self) -> tuple[int, int]:
         """(changed, vanished) in this run so far: in two steps is not less than at once."""
@@ -183,8 +221,26 @@ class Run:
         self._control.fail(SyncFrozen())
         return True
 
+    def _freezes_emptied(self) -> bool:
+        """A source that is suddenly empty: somebody has to look. The others are served first."""
+        emptied = [root for root in self._gone if root.seen is not None]
+        if not emptied or self._control.should_end():
+            return False
+        self._dispatcher.drain()
+        changed, vanished = self._ledger.undecided()
+        missing = sum(root.known - (root.seen or 0) for root in emptied)
+        self._ledger.freeze(
+            Upheaval(changed, vanished + missing, self._ledger.known_files(),
+                     tuple(root.label for root in emptied)),
+            self._clock.now(),
+        )
+        self._control.fail(SyncFrozen())
+        return True
+
     def _transfer(self) -> None:
         """Let held back changes through, unless they are too many, and wait for all batches."""
+        if self._freezes_emptied():
+            return
         upheaval = self._upheaval()
         if upheaval != self._let_through:
             if self._control.should_end() or self._fires(upheaval):
@@ -228,12 +284,17 @@ class Run:
         for before in files:
             try:
                 now = source.stat(before)
-            except FileError:
-                continue  # gone, or another run's problem
+            except SourceVanished:
+                continue
+            except FileError as error:
+                self._intake.unreadable += 1
+                self._log.problem(source.label, before.relative_path, error.code)
+                continue
             if now == before:
                 settled.append(now)
             else:
                 self._intake.growing += 1
+                self._unsettled += 1
         if settled:
             known = self._ledger.known(source.label, [directory])[directory]
             self._intake.take_settled(source, settled, known)
@@ -241,7 +302,9 @@ class Run:
     def _tell_growing(self) -> None:
         growing = self._intake.growing
         if self._rules.is_manual:
-            growing += self._ledger.count_looks(self._labels)
+            left = self._ledger.count_looks(self._labels)
+            growing += left
+            self._unsettled += left
         else:
             growing += self._control.changed_files
         if growing:

@@ -6,20 +6,24 @@ admitted here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from farcopy.core.errors import SourceMissing
 from farcopy.core.examination import SourceCount
 from farcopy.core.model import (
     Action,
     ActionKind,
-    Backlog,
     DirectoryListing,
     LedgerEntry,
     Plan,
     Reason,
+    RootFound,
+    SourcesSeen,
 )
 from farcopy.core.ports import Clock, Ledger, Source
+from farcopy.core.states import DUE
 from farcopy.planning.plan import Occasion, differing, plan
+from farcopy.planning.tripwire import is_emptied
 
 DIRECTORIES_A_QUERY = 100
 FILES_A_QUERY = 1000
@@ -40,11 +44,16 @@ class Stretch:
     plans: Sequence[tuple[Plan, Mapping[str, LedgerEntry]]]
 
     @property
-    def has_files(self) -> bool:
-        return bool(
-            self.unchanged_files
-            or any(plan.unchanged_files or plan.actions for plan, _ in self.plans)
+    def files(self) -> int:
+        """Files that are there, whatever becomes of them; not links and the like."""
+        return self.unchanged_files + sum(
+            plan.unchanged_files + sum(is_of_a_file(action) for action in plan.actions)
+            for plan, _ in self.plans
         )
+
+
+def is_of_a_file(action: Action) -> bool:
+    return action.kind is not ActionKind.SKIP or action.reason is Reason.RETRY_LATER
 
 
 def survey(source: Source, ledger: Ledger, occasion: Occasion) -> Iterator[Stretch]:
@@ -80,19 +89,65 @@ def _groups(listings: Iterator[DirectoryListing]) -> Iterator[list[DirectoryList
         yield group
 
 
-def backlog_of(actions: Iterator[Action]) -> tuple[Backlog, bool]:
-    """What waits, and whether a run started now would have something to do."""
-    files = size_bytes = 0
-    oldest: int | None = None
-    has_new = False
-    for action in actions:
-        if action.kind is ActionKind.SKIP and action.reason is not Reason.RETRY_LATER:
+@dataclass
+class Found:
+    """What a look has found so far. has_new: a run would have something to do at once."""
+
+    files: int = 0
+    waiting_files: int = 0
+    waiting_bytes: int = 0
+    unsent_files: int = 0
+    unsent_bytes: int = 0
+    oldest_mtime_ns: int | None = None
+    problems: int = 0
+    has_new: bool = False
+    gone: list[RootFound] = field(default_factory=list)
+
+    def take(self, stretch: Stretch) -> None:
+        self.files += stretch.files
+        for plan_, known in stretch.plans:
+            self.problems += plan_.is_unreadable
+            for action in plan_.actions:
+                if is_of_a_file(action):
+                    self._note(action, known.get(action.file.name))
+
+    def _note(self, action: Action, entry: LedgerEntry | None) -> None:
+        size_bytes, mtime_ns = action.file.size_bytes, action.file.mtime_ns
+        self.has_new = self.has_new or action.is_due
+        self.waiting_files += 1
+        self.waiting_bytes += size_bytes
+        oldest = self.oldest_mtime_ns
+        self.oldest_mtime_ns = mtime_ns if oldest is None else min(oldest, mtime_ns)
+        if entry is None or entry.state not in DUE:
+            self.unsent_files += 1
+            self.unsent_bytes += size_bytes
+
+    def seen(self) -> SourcesSeen:
+        """A look that came to its end."""
+        return SourcesSeen(
+            is_whole=not self.gone, files=self.files, unsent_files=self.unsent_files,
+            unsent_bytes=self.unsent_bytes, waiting_files=self.waiting_files,
+            waiting_bytes=self.waiting_bytes, oldest_mtime_ns=self.oldest_mtime_ns,
+            problems=self.problems, gone=tuple(self.gone),
+        )
+
+
+def look_through(sources: Sequence[Source], ledger: Ledger, occasion: Occasion) -> Found:
+    """A look without sending: what waits, and whether a run would have something to do."""
+    found = Found()
+    for source in sources:
+        known_files = ledger.live_files(source.label)
+        before = found.files
+        try:
+            for stretch in survey(source, ledger, occasion):
+                found.take(stretch)
+        except SourceMissing:
+            found.gone.append(RootFound(source.label, None, known_files))
             continue
-        has_new = has_new or action.is_due
-        files += 1
-        size_bytes += action.file.size_bytes
-        oldest = action.file.mtime_ns if oldest is None else min(oldest, action.file.mtime_ns)
-    return Backlog(files, size_bytes, oldest), has_new
+        seen = found.files - before
+        if is_emptied(known_files, seen):
+            found.gone.append(RootFound(source.label, seen, known_files))
+    return found
 
 
 def count_of(source: Source, clock: Clock, within_s: float) -> SourceCount:

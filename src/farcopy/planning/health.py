@@ -1,13 +1,17 @@
 """Is everything off-site, since when, and what is to be done: one sentence. Pure.
 
-The page shows it above all else, `farcopy status` in its first line. What is
-known of the sources is as old as the last look at them, and the text says so.
+The page shows it above all else, `farcopy status` in its first line and exit
+code, `/healthz?deep` to probes. It is judged from the ledger's counters, the
+newest look at the sources as they are configured now, and the sources as they
+stand. What is not known is said to be unknown: "everything" is the last thing
+left to say, when nothing speaks against it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from farcopy.core.model import Stock
 from farcopy.core.states import RunEnd, RunState
 
 
@@ -21,47 +25,102 @@ class Level(StrEnum):
     BAD = "bad"
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What a look found not yet off-site. since: no file has waited for longer.
+class OffSite(StrEnum):
+    """How much of the sources is off-site, for programs: exit codes 0, 3 and 1."""
 
-    is_whole: everything was looked at; else it is at least so much.
+    ALL = "all"
+    NOT_ALL = "not_all"  # or it is not known
+    NOTHING = "nothing"  # nothing is copied, or there is trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The newest look at these very sources, for this destination.
+
+    ended_at: None when it never came to its end. is_whole: every root was there and looked
+    through; else more may wait. unsent_files: seen, and not in the ledger as due: new, or
+    too young. problems: files and directories that could not be read. is_of_a_run: a run's,
+    else monitoring's.
     """
 
-    files: int
-    bytes: int
-    since: datetime
-    looked_at: datetime
+    begun_at: datetime
+    ended_at: datetime | None
     is_whole: bool = True
+    unsent_files: int = 0
+    unsent_bytes: int = 0
+    problems: int = 0
+    excluded_files: int = 0
+    seen_files: int = 0
+    is_of_a_run: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A source as it stands at this moment. name: as in `the Orthanc storage`.
+
+    shows: what it shows of the known files, None if it is not suddenly empty.
+    """
+
+    name: str
+    is_there: bool = True
+    shows: int | None = None
+    known: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """The last run that ended. message: why it did not go well, in the run's own words."""
+    """The last run that ended. message: why it did not go well, in the run's own words.
+
+    has_error: something ended it before all was tried.
+    """
 
     state: RunState
     end: RunEnd
     ended_at: datetime
-    files_failed: int = 0
     message: str = ""
+    has_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunOn:
+    """The run that has not ended. silent_s: since its engine last gave a sign of life."""
+
+    files_failed: int = 0
+    silent_s: float = 0.0
+    is_alive: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the sentence is made from. trouble: text of what is wrong with the database."""
+    """What the sentence is made from. trouble: text of what is wrong with the database.
+
+    look: None when these sources were never looked at for this destination. waiting_since:
+    no file that is due has waited for longer, as far as is known.
+    """
 
     now: datetime
     has_source: bool = True
     is_ftp_configured: bool = True
     is_service_running: bool = True
-    is_run_on: bool = False
+    run: RunOn | None = None
     trouble: str = ""
     frozen: str = ""
     sync_enabled: bool = True
     interval_min: int = 120
     last_run: LastRun | None = None
-    waiting: Waiting | None = None
-    files_ever_stored: int = 0
+    stock: Stock = field(default_factory=Stock)
+    look: Look | None = None
+    roots: tuple[Root, ...] = ()
+    waiting_since: datetime | None = None
+
+    @property
+    def due_bytes(self) -> int:
+        return self.stock.due_bytes + (self.look.unsent_bytes if self.look else 0)
+
+    @property
+    def due_files(self) -> int:
+        """Known not to be off-site as they are in the sources."""
+        return self.stock.due + (self.look.unsent_files if self.look else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +131,47 @@ class Health:
     code: str
     title: str
     text: str
+    off_site: OffSite = OffSite.NOT_ALL
 
 
 LATE_AFTER_INTERVALS = 2
 """One interval may pass before a file's turn comes; a second one means something is wrong."""
+KNOWN_FOR_AT_LEAST = timedelta(minutes=30)
+KNOWN_WITHOUT_SCHEDULE = timedelta(hours=26)
+"""Where nobody looks by a schedule of ours, a day (and what a daily job may be late) makes what
+was seen too old to be called everything."""
+CLOCK_MAY_DIFFER = timedelta(minutes=5)
 
 
 def judge(facts: Facts) -> Health:
-    """The first thing that is wrong, or that nothing is."""
-    return _standstill(facts) or _unfinished_setup(facts) or _in_motion(facts) or _at_rest(facts)
+    """The first thing that is wrong or not known, or that nothing is."""
+    return (
+        _standstill(facts) or _unfinished_setup(facts) or _in_motion(facts)
+        or _sources_gone(facts) or _everything(facts) or _not_everything(facts)
+    )
 
 
 def _standstill(facts: Facts) -> Health | None:
     if facts.trouble:
         return Health(Level.BAD, "ledger", "Nothing can be recorded, so nothing is copied",
-                      sentence(facts.trouble))
+                      sentence(facts.trouble), OffSite.NOTHING)
     if facts.frozen:
         return Health(Level.BAD, "frozen", "Sync stands still until somebody decides",
-                      sentence(facts.frozen))
-    if not facts.is_service_running and not facts.is_run_on:
+                      sentence(facts.frozen), OffSite.NOTHING)
+    if facts.run is not None and not facts.run.is_alive:
+        silent = duration(timedelta(seconds=facts.run.silent_s))
+        return Health(
+            Level.BAD, "cut_off", "The sync was cut off",
+            f"Whoever carried it out has given no sign of life for {silent}. {_stock_text(facts)} "
+            "Start the background service, or sync again; it goes on where it was.",
+            OffSite.NOTHING,
+        )
+    if not facts.is_service_running and facts.run is None and facts.sync_enabled:
         return Health(
             Level.BAD, "service", "Nothing is copied: the background service is not running",
-            "Start it (farcopy serve, or the system's service); its log says why it ended.",
+            "Automatic sync is on, and needs it. Start it (farcopy serve, or the system's "
+            f"service); its log says why it ended. {_stock_text(facts)}".strip(),
+            OffSite.NOTHING,
         )
     return None
 
@@ -107,76 +185,244 @@ def _unfinished_setup(facts: Facts) -> Health | None:
          ("the FTP account", facts.is_ftp_configured)) if not is_there
     ]
     return Health(Level.IDLE, "setup", "Nothing is copied yet",
-                  f"What is missing: {' and '.join(lacks)}.")
+                  f"What is missing: {' and '.join(lacks)}.", OffSite.NOTHING)
 
 
 def _in_motion(facts: Facts) -> Health | None:
-    if not facts.is_run_on:
+    run = facts.run
+    if run is None:
         return None
-    return Health(Level.BUSY, "running", "A sync is on",
-                  "The sources are looked through, and what is new or changed goes off-site.")
+    if run.files_failed:
+        return Health(Level.WARN, "running", "A sync is on, and not all goes well",
+                      f"{count(run.files_failed, 'file')} could not be copied so far. "
+                      f"{_stock_text(facts)}".strip())
+    return Health(
+        Level.BUSY, "running", "A sync is on",
+        "The sources are looked through, and what is new or changed goes off-site. "
+        f"{_stock_text(facts)}".strip(),
+    )
 
 
-def _at_rest(facts: Facts) -> Health:
-    last, waiting = facts.last_run, facts.waiting
-    if last is None:
-        return Health(Level.IDLE, "new", "Ready for the first sync",
-                      _waiting_text(facts) or "Nothing has been copied yet.")
-    if last.state is RunState.FAILED and last.end is not RunEnd.CANCELLED:
-        why = sentence(last.message or "nothing could be stored")
-        return Health(Level.BAD, "failed", f"The last sync failed {_ago(last.ended_at, facts)}",
-                      f"{why} {_waiting_text(facts)}".strip())
-    if last.files_failed:
+def _sources_gone(facts: Facts) -> Health | None:
+    """A source that is not there, or is suddenly empty: nothing can be said of its files."""
+    gone = [root for root in facts.roots if not root.is_there or root.shows is not None]
+    if not gone:
+        return None
+    how = "is not there" if not gone[0].is_there else (
+        "shows no files" if not gone[0].shows else "has lost most of its files")
+    text = " ".join(map(_gone_text, gone))
+    return Health(
+        Level.BAD, "source_gone", f"{sentence(gone[0].name)[:-1]} {how}",
+        f"{text} What is there now is not known, and nothing is concluded: the copies stay. "
+        "Check the path and the disk; if the files are gone on purpose, sync, then confirm it. "
+        f"{_stock_text(facts)}".strip(),
+        OffSite.NOTHING,
+    )
+
+
+def _gone_text(root: Root) -> str:
+    if not root.is_there:
+        return f"{sentence(root.name)[:-1]} is not there or cannot be listed."
+    files = count(root.known, "known file")
+    return f"{sentence(root.name)[:-1]} shows {root.shows or 'none'} of {files}."
+
+
+def _everything(facts: Facts) -> Health | None:
+    """Only when nothing known speaks against it, and nothing that counts is unknown."""
+    look, stock = facts.look, facts.stock
+    if look is None or not _is_known(facts, look):
+        return None
+    if facts.due_files or stock.lost or stock.unsendable:
+        return None
+    as_of = f"As of the last {_source_of(look)}, {_ago(_seen_at(look), facts)}."
+    hidden = _hidden_text(look)
+    if not stock.held:
         return Health(
-            Level.WARN, "files_failed", f"{count(last.files_failed, 'file')} could not be copied",
-            "The others are off-site. The run shows each file with its reason; "
-            "they are tried again by themselves.",
+            Level.WARN, "empty", "There is nothing to copy: the sources hold no files",
+            f"{as_of} {hidden}If they should hold some, check the paths and the disks.",
+            OffSite.NOTHING,
         )
-    if last.end in (RunEnd.CANCELLED, RunEnd.STOPPED):
-        how = "was cancelled" if last.end is RunEnd.CANCELLED else "was stopped with the service"
-        return Health(Level.WARN, "cut", f"The last sync {how}",
-                      _waiting_text(facts) or "What it had not sent stays due.")
-    if last.state is not RunState.SUCCESS:
-        return Health(Level.WARN, "partial", "The last sync left something out",
-                      sentence(last.message or "not everything could be read or stored"))
-    if waiting is not None and waiting.files:
-        return _late_or_due(facts, waiting)
-    return _everything(facts, last, waiting)
-
-
-def _late_or_due(facts: Facts, waiting: Waiting) -> Health:
-    title = f"{count(waiting.files, 'file')} waiting for {duration(facts.now - waiting.since)}"
+    title = "Everything is off-site"
+    if hidden:
+        title = f"Everything is off-site but {count(look.excluded_files, 'excluded file')}"
     if not facts.sync_enabled:
         return Health(Level.WARN, "manual", title,
-                      "Automatic sync is off: nothing goes until it is on, or you sync now.")
-    late_after = timedelta(minutes=LATE_AFTER_INTERVALS * facts.interval_min)
-    if facts.now - waiting.since > late_after:
-        return Health(Level.WARN, "late", title,
-                      "They should have gone by now. Sync now, and look at the run it makes.")
-    return Health(Level.GOOD, "due", title, "The next sync takes them.")
+                      f"{as_of} {hidden}Automatic sync is off: what comes next waits for you.",
+                      OffSite.ALL)
+    return Health(Level.GOOD, "good", title, f"{as_of} {hidden}".strip(), OffSite.ALL)
 
 
-def _everything(facts: Facts, last: LastRun, waiting: Waiting | None) -> Health:
-    known_at = last.ended_at if waiting is None else max(last.ended_at, waiting.looked_at)
-    what = "Everything is off-site" if facts.files_ever_stored else "There is nothing to copy yet"
-    text = f"As of the last look at the sources, {_ago(known_at, facts)}."
+def _not_everything(facts: Facts) -> Health:
+    return (
+        _failed(facts) or _wrong(facts) or _files_failed(facts) or _cut(facts)
+        or _unknown(facts) or _late_or_due(facts)
+    )
+
+
+def _failed(facts: Facts) -> Health | None:
+    last = facts.last_run
+    if last is None or last.state is RunState.SUCCESS or last.end is RunEnd.CANCELLED:
+        return None
+    why = sentence(last.message or "nothing could be stored")
+    if last.state is RunState.FAILED and last.end is not RunEnd.STOPPED:
+        return Health(Level.BAD, "failed", f"The last sync failed {_ago(last.ended_at, facts)}",
+                      f"{why} {_stock_text(facts)}".strip(), OffSite.NOTHING)
+    if last.has_error:
+        return Health(Level.WARN, "broke_off",
+                      f"The last sync broke off {_ago(last.ended_at, facts)}",
+                      f"{why} {_stock_text(facts)}".strip())
+    return None
+
+
+def _wrong(facts: Facts) -> Health | None:
+    stock = facts.stock
+    if stock.lost:
+        are = "file is" if stock.lost == 1 else "files are"
+        return Health(
+            Level.BAD, "lost",
+            f"{stock.lost:,} {are} lost: gone from the source, and the copy is damaged or gone",
+            "farcopy verify found it so. Look for them in another backup; put back, they are "
+            f"sent again. {_stock_text(facts)}".strip(),
+        )
+    if stock.wrong:
+        were = "file was" if stock.wrong == 1 else "files were"
+        return Health(
+            Level.BAD, "damaged", f"{stock.wrong:,} {were} found damaged or missing off-site",
+            f"They are due again: the next sync sends them. {_stock_text(facts)}".strip(),
+        )
+    return None
+
+
+def _files_failed(facts: Facts) -> Health | None:
+    failed, unsendable = facts.stock.failed, facts.stock.unsendable
+    if not failed and unsendable:
+        return Health(
+            Level.WARN, "unsendable",
+            f"{count(unsendable, 'file')} cannot be copied: the name is too long or not possible "
+            "on the remote",
+            f"Rename them; the next sync takes them. {_stock_text(facts)}".strip(),
+        )
+    if not failed:
+        return None
+    return Health(
+        Level.WARN, "files_failed", f"{count(failed, 'file')} could not be copied",
+        f"{_stock_text(facts)} The run shows each with its reason; they are tried again by "
+        "themselves.".strip(),
+    )
+
+
+def _cut(facts: Facts) -> Health | None:
+    last = facts.last_run
+    if last is None or last.end not in (RunEnd.CANCELLED, RunEnd.STOPPED):
+        return None
+    how = "was cancelled" if last.end is RunEnd.CANCELLED else "was stopped with the service"
+    rest = "" if facts.due_files else " What it had not looked at is not known."
+    return Health(Level.WARN, "cut", f"The last sync {how}", f"{_stock_text(facts)}{rest}".strip())
+
+
+def _unknown(facts: Facts) -> Health | None:
+    look, stock = facts.look, facts.stock
+    if look is None and not stock.held and not stock.due:
+        return Health(
+            Level.IDLE, "new", "Nothing is off-site yet: ready for the first sync",
+            "These sources were not yet copied to this destination.", OffSite.NOTHING,
+        )
+    if look is None:
+        return Health(
+            Level.WARN, "unknown", "Not known: these sources were not looked at yet",
+            "They, or the destination, were changed since the last look. Sync now. "
+            f"{_stock_text(facts)}".strip(),
+        )
+    if look.problems:
+        what = "file or directory" if look.problems == 1 else "files or directories"
+        return Health(
+            Level.WARN, "unreadable", f"{look.problems:,} {what} could not be read",
+            f"What is in them is not known to be off-site. {_stock_text(facts)} The last run "
+            "names them.".strip(),
+        )
+    if not look.is_whole or look.ended_at is None:
+        return Health(
+            Level.WARN, "unknown", "Not known: the last look at the sources was cut short",
+            f"What it did not come to may wait. Sync now. {_stock_text(facts)}".strip(),
+        )
+    if not _is_known(facts, look):
+        when = _ago(_seen_at(look), facts)
+        return Health(
+            Level.WARN, "unknown", f"Not known: the sources were last looked at {when}",
+            f"What came since may wait. Sync now. {_stock_text(facts)}".strip(),
+        )
+    return None
+
+
+def _late_or_due(facts: Facts) -> Health:
+    since = facts.waiting_since or facts.now
+    waited = facts.now - since
+    title = f"{count(facts.due_files, 'file')} waiting"
+    if waited >= timedelta(minutes=1):
+        title += f" for {duration(waited)}"
     if not facts.sync_enabled:
-        return Health(Level.WARN, "manual", what,
-                      f"{text} Automatic sync is off: what comes next waits for you.")
-    return Health(Level.GOOD, "good", what, text)
+        return Health(Level.WARN, "manual", title,
+                      f"{_stock_text(facts)} Automatic sync is off: nothing goes until it is on, "
+                      "or you sync now.".strip())
+    late_after = timedelta(minutes=LATE_AFTER_INTERVALS * facts.interval_min)
+    if waited > late_after:
+        return Health(Level.WARN, "late", title,
+                      f"{_stock_text(facts)} They should have gone by now. Sync now, and look "
+                      "at the run it makes.".strip())
+    return Health(Level.IDLE, "due", title,
+                  f"{_stock_text(facts)} The next sync takes them.".strip())
 
 
-def _waiting_text(facts: Facts) -> str:
-    waiting = facts.waiting
-    if waiting is None or not waiting.files:
+# --- pieces ---
+
+
+def _is_known(facts: Facts, look: Look) -> bool:
+    """Whether the look tells of the present: whole, without gaps, and not too old."""
+    if look.ended_at is None or not look.is_whole or look.problems:
+        return False
+    known_for = KNOWN_WITHOUT_SCHEDULE
+    if facts.sync_enabled:
+        intervals = timedelta(minutes=LATE_AFTER_INTERVALS * facts.interval_min)
+        known_for = max(intervals, KNOWN_FOR_AT_LEAST)
+    # A look of the future was dated by a clock that was wrong then, or is now.
+    return -CLOCK_MAY_DIFFER <= facts.now - look.begun_at <= known_for + _took(look)
+
+
+def _took(look: Look) -> timedelta:
+    return look.ended_at - look.begun_at if look.ended_at else timedelta()
+
+
+def _seen_at(look: Look) -> datetime:
+    """A file that came after the look had begun may have been passed over."""
+    return look.begun_at
+
+
+def _source_of(look: Look) -> str:
+    return "run" if look.is_of_a_run else "look at the sources"
+
+
+def _hidden_text(look: Look) -> str:
+    if not look.excluded_files:
         return ""
-    at_least = "" if waiting.is_whole else "At least "
-    waits = "waits" if waiting.files == 1 else "wait"
-    waited = facts.now - waiting.since
-    # Before the first sync the oldest file tells of the archive's age, not of a wait.
-    is_told = facts.files_ever_stored and waited >= timedelta(minutes=1)
-    how_long = f", for {duration(waited)} at most" if is_told else ""
-    return f"{at_least}{count(waiting.files, 'file')} {waits} to go off-site{how_long}."
+    are = "is" if look.excluded_files == 1 else "are"
+    return f"{count(look.excluded_files, 'file')} {are} left out by your patterns (exclude). "
+
+
+def _stock_text(facts: Facts) -> str:
+    """`334 of 400 files are off-site, 60 wait, 6 failed.`: as far as is known."""
+    stock, due = facts.stock, facts.due_files
+    if not stock.held and not due:
+        return ""
+    total = stock.held + due
+    parts = [f"{stock.held:,} of {count(total, 'file')} {'is' if total == 1 else 'are'} off-site"]
+    waiting = due - stock.failed - stock.undecided
+    for number, word in (
+        (waiting, "waits" if waiting == 1 else "wait"), (stock.failed, "failed"),
+        (stock.undecided, "changed or vanished and not judged yet"),
+    ):
+        if number > 0:
+            parts.append(f"{number:,} {word}")
+    return f"{', '.join(parts)}."
 
 
 def _ago(moment: datetime, facts: Facts) -> str:

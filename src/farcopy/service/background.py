@@ -243,9 +243,9 @@ class BackgroundService:
 
     def _monitor(self, row: StoredConfiguration) -> None:
         now = timezone.now()
-        last = looks.last()
+        last = looks.last_of_monitoring()
         interval = row.settings.monitoring_interval
-        if next_look_due(interval, last.looked_at if last else None, now) > now:
+        if next_look_due(interval, last.ended_at if last else None, now) > now:
             return
         has_new = monitor.look(row, now)
         _log.info("monitor.looked", extra={"has_new": has_new})

@@ -15,6 +15,5 @@ def test_connection() -> ProbeResult:
     if not row.settings.is_ftp_configured:
         raise FtpNotConfigured
     result = probe(wiring.session_settings(row), WITHIN_S)
-    if result.is_tls and not row.has_seen_tls:
-        stored.note_tls(row.settings)
+    wiring.note_let_in(row, is_tls=result.is_tls)
     return result

@@ -46,15 +46,16 @@ def findings() -> Iterator[Finding]:
     examination = FtpExamination(
         wiring.session_settings(row), row.home_id, row.settings.ftp_connections, WITHIN_S
     )
+    is_tls = False
     for result in examine(examination, wiring.SystemClock()):
         error = result.error
         if error is not None:
             diagnosis: Diagnosis | None = diagnose(result.step, error, result.sign)
         else:
             diagnosis = caution(result.step, result.seen)
-            has_tls = result.step is Step.TLS and diagnosis is None
-            if has_tls and not row.has_seen_tls:
-                stored.note_tls(row.settings)
+            is_tls = is_tls or (result.step is Step.TLS and diagnosis is None)
+            if result.step is Step.LOGIN:
+                wiring.note_let_in(row, is_tls=is_tls)
         yield Finding(result, TITLES[result.step], diagnosis)
 
 

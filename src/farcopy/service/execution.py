@@ -16,7 +16,7 @@ from farcopy.core.errors import (
     SourcesNotConfigured,
     SyncFrozen,
 )
-from farcopy.core.model import RunSummary
+from farcopy.core.model import RunSummary, SourcesSeen
 from farcopy.core.ports import Ledger, Remote
 from farcopy.core.states import RunEnd, SyncType
 from farcopy.engine import preflight
@@ -34,7 +34,7 @@ from farcopy.service.progress import RunProgress
 from farcopy.service.stop import StopSignal
 from farcopy.settings.environment import Environment
 from farcopy.store import configuration as stored
-from farcopy.store import history, turns
+from farcopy.store import history, looks, turns
 from farcopy.store.configuration import StoredConfiguration
 from farcopy.store.models import Destination
 from farcopy.store.patience import Patience, patient_ledger
@@ -84,6 +84,9 @@ def _carry_out(
     auditing.note("run.started", username=requested_by,
                   details={"run": run_id, "sync_type": sync_type.value})
     started_s = clock.monotonic_s()
+    patience.persist(lambda: looks.begin(
+        looks.Kind.RUN, destination.pk, looks.key_of(row.settings), began_at
+    ))
     control = RunControl(cancel)
     host = wiring.host_profile(destination)
     pace = Pace()
@@ -100,7 +103,11 @@ def _carry_out(
         ) as progress:
             ledger = patient_ledger(destination.pk, patience)
             _execute(run_id, sync_type, _Outfit(
-                row, environment, ledger, cancel, control, progress, host, throttle, pace, mark
+                row, environment, ledger, cancel, control, progress, host, throttle, pace, mark,
+                lambda seen: patience.persist(lambda: looks.end(
+                    looks.Kind.RUN, destination.pk, looks.key_of(row.settings), began_at,
+                    clock.now(), seen,
+                )),
             ))
     except FarcopyError as error:
         control.fail(error)
@@ -146,6 +153,7 @@ class _Outfit:
     throttle: Throttle
     pace: Pace
     mark: marks.RunMark
+    note_seen: Callable[[SourcesSeen], None]
 
 
 def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> None:
@@ -206,6 +214,7 @@ def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> None:
     )
     try:
         run.execute()
+        outfit.note_seen(run.seen)
     finally:
         host.note_connections(tuning.most_seen, tuning.refused_beyond)
 

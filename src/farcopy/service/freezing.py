@@ -7,28 +7,44 @@ says that the changes are meant, or the sources are as they were again.
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.utils import timezone
 
 from farcopy.core.config import SyncSettings
 from farcopy.core.errors import NotFrozen
+from farcopy.core.model import RootLabel
 from farcopy.store import configuration as stored
 from farcopy.store.ledger import DatabaseLedger
 
+NAMES: Final = {
+    RootLabel.ORTHANC.value: "the Orthanc storage",
+    RootLabel.HOSPITAL.value: "the hospital directory",
+}
 _log = logging.getLogger("farcopy.sync")
 
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """Why sync stands still. known_files: what the remote held then."""
+    """Why sync stands still. known_files: what the remote held then. roots: labels of sources
+    that were suddenly empty, or as good as."""
 
     since: datetime
     changed_files: int
     vanished_files: int
     known_files: int
+    roots: tuple[str, ...] = ()
 
     @property
     def warning(self) -> str:
+        if self.roots:
+            names = " and ".join(NAMES[root] for root in self.roots)
+            return (
+                f"Sync is frozen: {names} {'are' if len(self.roots) > 1 else 'is'} suddenly empty, "
+                f"or as good as: {self.vanished_files} of {self.known_files} known files are not "
+                "there, as when a disk is not mounted. The copies on the remote are untouched. "
+                "Check the disk and sync again; if the files are gone on purpose, confirm it"
+            )
         return (
             f"Sync is frozen: {self.changed_files} of {self.known_files} known files changed and "
             f"{self.vanished_files} vanished at once. The copies on the remote are untouched. "
@@ -40,7 +56,10 @@ def freeze_of(settings: SyncSettings) -> Freeze | None:
     row = stored.find_destination(settings)
     if row is None or row.frozen_at is None:
         return None
-    return Freeze(row.frozen_at, row.frozen_changed, row.frozen_vanished, row.frozen_known)
+    return Freeze(
+        row.frozen_at, row.frozen_changed, row.frozen_vanished, row.frozen_known,
+        tuple(row.frozen_roots),
+    )
 
 
 def confirm_changes(confirmed_by: str) -> tuple[int, int]:

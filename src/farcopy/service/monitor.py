@@ -1,11 +1,13 @@
 """A look at the sources without sending: what a run would do, and the backlog it finds."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
+
+from django.utils import timezone
 
 from farcopy.core.errors import SourceMissing
-from farcopy.core.model import Action, Backlog
-from farcopy.engine.survey import backlog_of, survey
+from farcopy.core.model import Action
+from farcopy.engine.survey import look_through, survey
 from farcopy.planning.plan import Occasion
 from farcopy.service import waiting, wiring
 from farcopy.store import configuration as stored
@@ -21,8 +23,7 @@ def planned_actions(
     row: StoredConfiguration, now: datetime, *, is_manual: bool
 ) -> Iterator[Action]:
     """What a run started now would do, `farcopy sync --dry-run`. A missing root has no actions."""
-    destination = stored.find_destination(row.settings)
-    ledger = DatabaseLedger(destination.pk if destination else UNKNOWN_DESTINATION)
+    ledger = DatabaseLedger(_destination_id(row))
     occasion = Occasion.of(now, wiring.settle_s(), is_manual=is_manual)
     for source in wiring.sources_of(row.settings):
         try:
@@ -34,17 +35,19 @@ def planned_actions(
 
 
 def look(row: StoredConfiguration, now: datetime) -> bool:
-    """Note the backlog. Returns whether a run would find something to do."""
-    backlog, has_new = backlog_of(planned_actions(row, now, is_manual=False))
-    looks.note(backlog, now, _as_time(backlog))
-    waiting.note_look(backlog, now)
-    return has_new
+    """Note what waits. Returns whether a run would find something to do."""
+    destination_id = _destination_id(row)
+    occasion = Occasion.of(now, wiring.settle_s(), is_manual=False)
+    sources = wiring.sources_of(row.settings)
+    found = look_through(sources, DatabaseLedger(destination_id), occasion)
+    looks.end(
+        looks.Kind.MONITOR, destination_id, looks.key_of(row.settings), now,
+        timezone.now(), found.seen(),
+    )
+    waiting.note_look(found.seen(), now)
+    return found.has_new
 
 
-def _as_time(backlog: Backlog) -> datetime | None:
-    if backlog.oldest_mtime_ns is None:
-        return None
-    try:
-        return datetime.fromtimestamp(backlog.oldest_mtime_ns / 1e9, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None  # a modification time beyond the calendar
+def _destination_id(row: StoredConfiguration) -> int:
+    destination = stored.find_destination(row.settings)
+    return destination.pk if destination else UNKNOWN_DESTINATION

@@ -75,6 +75,9 @@ class RunProgress:
     def growing(self, files: int) -> None:
         self._patience.persist(lambda: history.note_growing(self._run_id, files))
 
+    def total_is_known(self) -> None:
+        self._patience.persist(lambda: history.note_total_known(self._run_id))
+
     def sent_bytes(self, count: int) -> None:
         with self._lock:
             self._bytes += count

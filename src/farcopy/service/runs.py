@@ -14,6 +14,7 @@ from farcopy.core.errors import (
     FarcopyError,
     FtpNotConfigured,
     RunAlreadyOn,
+    RunCutOff,
     ServiceNotRunning,
     SourcesNotConfigured,
     StoppedWaiting,
@@ -60,9 +61,13 @@ def request_sync(requested_by: str, sync_type: SyncType = SyncType.MANUAL) -> in
 def cancel() -> int:
     """Ask the run that is on to end, whoever carries it out; returns its id.
 
-    It ends within two seconds, also in the middle of a file. Raises: NoRunOn.
+    It ends within two seconds, also in the middle of a file. Raises: NoRunOn; RunCutOff when
+    nobody is left to end it.
     """
-    return history.request_cancel(timezone.now())
+    now = timezone.now()
+    if history.running() is not None and not lease.live_kind(now):
+        raise RunCutOff
+    return history.request_cancel(now)
 
 
 def wait_for_start(request_id: int) -> int:

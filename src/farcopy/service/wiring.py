@@ -18,6 +18,7 @@ from farcopy.ftp.remote import FtpRemote
 from farcopy.ftp.settings import Deadlines, SessionSettings
 from farcopy.planning.tripwire import Tripwire
 from farcopy.sources.orthanc import hospital_source, orthanc_source
+from farcopy.store import configuration as stored
 from farcopy.store.configuration import StoredConfiguration, note_profile, note_tls
 from farcopy.store.models import Destination
 
@@ -114,6 +115,16 @@ def reading_session(
 
 
 def note_what_was_learnt(remote: Remote, configuration: StoredConfiguration) -> None:
-    """A host once seen with TLS is refused without it from then on."""
-    if isinstance(remote, FtpRemote) and remote.is_tls and not configuration.has_seen_tls:
+    """Of a remote that has let us in."""
+    note_let_in(configuration, is_tls=isinstance(remote, FtpRemote) and remote.is_tls)
+
+
+def note_let_in(configuration: StoredConfiguration, *, is_tls: bool) -> None:
+    """When it did, and that the password is right. A host once seen with TLS is refused without
+    it from then on."""
+    if is_tls and not configuration.has_seen_tls:
         note_tls(configuration.settings)
+    stored.note_let_in(
+        configuration.settings_changed_at, stored.destination_for(configuration.settings),
+        SystemClock().now(),
+    )

@@ -21,7 +21,8 @@ _PLAIN_FIELDS = tuple(f.name for f in fields(SyncSettings) if f.name != "ftp_pas
 class StoredConfiguration:
     """The settings and what goes with them. settings.ftp_password is decrypted.
 
-    has_seen_tls: the host and port were once seen with TLS.
+    has_seen_tls: the host and port were once seen with TLS. is_password_untried: no server
+    has taken the password since it was given.
     """
 
     id: int
@@ -30,6 +31,7 @@ class StoredConfiguration:
     settings_changed_at: datetime
     home_id: str
     has_seen_tls: bool
+    is_password_untried: bool = False
 
 
 def load() -> StoredConfiguration:
@@ -72,6 +74,7 @@ def _update(
                     None if new.ftp_password is None
                     else key_history.box().encrypt(new.ftp_password, str(row.pk), "ftp_password")
                 )
+                row.is_password_untried = new.ftp_password is not None
             row.settings_changed_at = timezone.now()
             row.save()
         return _from_row(row)
@@ -99,6 +102,7 @@ def _from_row(row: SyncConfiguration) -> StoredConfiguration:
         settings_changed_at=row.settings_changed_at,
         home_id=row.home_id,
         has_seen_tls=has_seen_tls(settings),
+        is_password_untried=row.is_password_untried,
     )
 
 
@@ -146,6 +150,14 @@ def note_tls(settings: SyncSettings) -> None:
     destination = destination_for(settings)
     if not destination.has_tls:
         Destination.objects.filter(pk=destination.pk).update(has_tls=True)
+
+
+def note_let_in(settings_changed_at: datetime, destination: Destination, now: datetime) -> None:
+    """The server took name and password. settings_changed_at: of the settings it took."""
+    Destination.objects.filter(pk=destination.pk).update(last_seen_at=now)
+    SyncConfiguration.objects.filter(
+        pk=1, is_password_untried=True, settings_changed_at=settings_changed_at
+    ).update(is_password_untried=False)
 
 
 def note_profile(destination: Destination, profile: dict[str, object]) -> None:

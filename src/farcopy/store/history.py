@@ -1,7 +1,7 @@
 """Runs as the history, the statistics and the service see them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
@@ -14,6 +14,7 @@ from farcopy.core.model import RunCounts
 from farcopy.core.states import FileState, RunEnd, RunState, SyncType
 from farcopy.planning.schedule import HARD_ERRORS, LastAttempt
 from farcopy.planning.verdict import MAX_ERRORS
+from farcopy.store import lease
 from farcopy.store.models import (
     Batch,
     Destination,
@@ -50,6 +51,8 @@ class RunRecord:
     connections: int
     requested_by: str
     is_cancel_requested: bool
+    bytes_failed: int = 0
+    is_total_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,14 @@ class Statistics:
     successful_syncs: int
     failed_syncs: int
     partial_syncs: int
+
+    def with_one_cut_off(self, counts: RunCounts) -> "Statistics":
+        """And a run whose engine is gone: failed, as its row will say."""
+        return replace(
+            self, total_syncs=self.total_syncs + 1, failed_syncs=self.failed_syncs + 1,
+            total_files_synced=self.total_files_synced + counts.files_synced,
+            total_size_synced=self.total_size_synced + counts.bytes_synced,
+        )
 
 
 def begin(
@@ -151,8 +162,7 @@ def recover(now: datetime, trouble: LedgerTrouble | None = None) -> list[int]:
         finish(
             run_id, RunState.FAILED, RunEnd.CRASHED, now,
             max((now - started_at).total_seconds(), 0.0), trouble.code if trouble else "crashed",
-            f"The run was cut off: {trouble.text if trouble else _NO_NOTICE}. "
-            "What it had stored is kept; the rest is due again.",
+            _cut_message(trouble),
         )
     return [run_id for run_id, _ in cut]
 
@@ -179,6 +189,10 @@ def note_passed_over(run_id: int, unchanged_files: int, skipped_files: int) -> N
     )
 
 
+def note_total_known(run_id: int) -> None:
+    SyncHistory.objects.filter(pk=run_id).update(is_total_known=True)
+
+
 def note_growing(run_id: int, files: int) -> None:
     SyncHistory.objects.filter(pk=run_id).update(files_growing=files)
 
@@ -196,19 +210,48 @@ def get(run_id: int) -> RunRecord:
     return record_of(SyncHistory.objects.get(pk=run_id))
 
 
-def latest(count: int) -> list[RunRecord]:
+def latest(count: int, now: datetime) -> list[RunRecord]:
     """The newest runs first, a running one included."""
-    return [record_of(row) for row in SyncHistory.objects.order_by("-pk")[:count]]
+    return [shown_record(row, now) for row in SyncHistory.objects.order_by("-pk")[:count]]
 
 
-def last_finished() -> RunRecord | None:
-    row = SyncHistory.objects.filter(completed_at__isnull=False).order_by("-pk").first()
+def last_finished(destination_id: int | None = None) -> RunRecord | None:
+    """destination_id: at this destination, or begun at none."""
+    rows = SyncHistory.objects.filter(completed_at__isnull=False).order_by("-pk")
+    if destination_id is not None:
+        rows = rows.filter(Q(destination_id=destination_id) | Q(destination_id=None))
+    row = rows.first()
     return None if row is None else record_of(row)
 
 
 def running() -> RunRecord | None:
+    """The row that says so; whether its engine lives is another question."""
     row = SyncHistory.objects.filter(status=RunState.RUNNING).first()
     return None if row is None else record_of(row)
+
+
+def shown_record(row: SyncHistory, now: datetime) -> RunRecord:
+    """A run as people see it: one whose engine is gone is over, also before its row says so."""
+    record = record_of(row)
+    if record.status is not RunState.RUNNING or lease.live_kind(now):
+        return record
+    return cut_off(record, lease.last_sign_of_life() or record.started_at)
+
+
+def cut_off(run: RunRecord, at: datetime) -> RunRecord:
+    """What the next start of an engine will write of a run that nobody carries out any more."""
+    return replace(
+        run, status=RunState.FAILED, end=RunEnd.CRASHED, completed_at=max(at, run.started_at),
+        duration_s=max((at - run.started_at).total_seconds(), 0.0), error_code="crashed",
+        error_message=_cut_message(None), phase="",
+    )
+
+
+def _cut_message(trouble: LedgerTrouble | None) -> str:
+    return (
+        f"The run was cut off: {trouble.text if trouble else _NO_NOTICE}. "
+        "What it had stored is kept; the rest is due again."
+    )
 
 
 def statistics() -> Statistics:
@@ -223,6 +266,20 @@ def statistics() -> Statistics:
         row["syncs"], row["files"] or 0, row["size"] or 0,
         row["successful"], row["failed"], row["partial"],
     )
+
+
+def example_of_skipped(destination_id: int, reason: str, roots: Collection[str]) -> str:
+    """Root and path of one of them."""
+    row = (
+        Replica.objects.filter(
+            destination_id=destination_id, state=FileState.SKIPPED, reason=reason,
+            source_file__root__in=roots,
+        )
+        .order_by("pk")
+        .values_list("source_file__root", "source_file__directory", "source_file__name")
+        .first()
+    )
+    return "/".join(part for part in row or () if part)
 
 
 def failed_files(run_id: int, count: int) -> list[FailedFile]:
@@ -286,6 +343,8 @@ def record_of(row: SyncHistory) -> RunRecord:
         connections=row.connections,
         requested_by=row.requested_by,
         is_cancel_requested=row.cancel_requested_at is not None,
+        bytes_failed=row.bytes_failed,
+        is_total_known=row.is_total_known,
     )
 
 

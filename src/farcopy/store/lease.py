@@ -105,5 +105,13 @@ def give_up(owner: str) -> None:
 
 def live_kind(now: datetime) -> str:
     """"service", "command", or "" when no engine lives."""
-    row = EngineLease.objects.filter(pk=1, heartbeat_at__gte=now - STALE_AFTER).first()
+    # One of the future is from before a clock was put back: a living engine writes a new one.
+    row = EngineLease.objects.filter(
+        pk=1, heartbeat_at__gte=now - STALE_AFTER, heartbeat_at__lte=now + STALE_AFTER
+    ).first()
     return "" if row is None else row.kind
+
+
+def last_sign_of_life() -> datetime | None:
+    """The last heartbeat, of whoever holds the lease or died with it."""
+    return EngineLease.objects.filter(pk=1).values_list("heartbeat_at", flat=True).first()

@@ -21,7 +21,8 @@ class SyncConfiguration(models.Model):
     """Row 1: the settings, and what automatic runs remember of themselves.
 
     home_id: makes our folder on the remote ours. settings_changed_at: when a
-    setting last changed; hard errors are forgiven then.
+    setting last changed; hard errors are forgiven then. is_password_untried: no server has
+    taken it since it was given.
     """
 
     orthanc_storage_path = models.TextField(null=True)
@@ -44,6 +45,7 @@ class SyncConfiguration(models.Model):
 
     last_sync_at = models.DateTimeField(null=True)
     settings_changed_at = models.DateTimeField(auto_now_add=True)
+    is_password_untried = models.BooleanField(default=False, db_default=False)
     home_id = models.CharField(max_length=32)
 
     class Meta:
@@ -55,7 +57,9 @@ class Destination(models.Model):
 
     has_tls: the host was once seen with TLS and is refused without it.
     needs_sweep: temporaries of ours may lie there; set before the first is made.
-    frozen_at: when the tripwire fired, with the counts of that moment.
+    frozen_at: when the tripwire fired, with the counts of that moment; frozen_roots: labels of
+    sources that were suddenly empty. accepted_roots: of which an admin said that it is meant.
+    last_seen_at: when it last let us in.
     """
 
     host = models.CharField(max_length=253)
@@ -69,6 +73,9 @@ class Destination(models.Model):
     frozen_changed = models.BigIntegerField(default=0)
     frozen_vanished = models.BigIntegerField(default=0)
     frozen_known = models.BigIntegerField(default=0)
+    frozen_roots = models.JSONField(default=list, db_default=[])
+    accepted_roots = models.JSONField(default=list, db_default=[])
+    last_seen_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -104,7 +111,8 @@ class Replica(models.Model):
     the remote holds ("" if none); claim: the fence; batch: whose turn it is.
     next_md5: of the version whose renaming under `claim` may have been asked for.
     is_undecided: found changed or vanished, and the tripwire has not judged yet.
-    verified_at: when its content on the remote was last checked.
+    verified_at: when its content on the remote was last checked. finding: "differs" or
+    "missing" since a check found it so, until the file is held again.
     """
 
     source_file = models.ForeignKey(SourceFile, models.CASCADE, db_index=False)
@@ -121,6 +129,7 @@ class Replica(models.Model):
     next_md5 = models.CharField(max_length=32, default="", db_default="")
     is_undecided = models.BooleanField(default=False, db_default=False)
     verified_at = models.DateTimeField(null=True)
+    finding = models.CharField(max_length=10, default="", db_default="")
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -154,6 +163,48 @@ class Replica(models.Model):
         ]
 
 
+class ReplicaCount(models.Model):
+    """How many replicas there are of a kind; kept by triggers (store/counters.py).
+
+    reason: of skipped ones, else "". is_wrong: with a finding. bytes: their size_bytes.
+    """
+
+    destination = models.ForeignKey(Destination, models.CASCADE, db_index=False)
+    root = models.CharField(max_length=20)
+    state = models.CharField(max_length=10)
+    reason = models.CharField(max_length=40)
+    is_undecided = models.BooleanField()
+    is_wrong = models.BooleanField()
+    files = models.BigIntegerField()
+    bytes = models.BigIntegerField()
+
+    class Meta:
+        db_table = "replica_counts"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["destination", "root", "state", "reason", "is_undecided", "is_wrong"],
+                name="one_count_a_kind",
+            )
+        ]
+
+
+class ReplicaCountChange(models.Model):
+    """PostgreSQL only: what is to be added to a ReplicaCount. Many may write without waiting
+    for each other's row; folded in now and then."""
+
+    destination_id = models.BigIntegerField()
+    root = models.CharField(max_length=20)
+    state = models.CharField(max_length=10)
+    reason = models.CharField(max_length=40)
+    is_undecided = models.BooleanField()
+    is_wrong = models.BooleanField()
+    files = models.BigIntegerField()
+    bytes = models.BigIntegerField()
+
+    class Meta:
+        db_table = "replica_count_changes"
+
+
 class SyncHistory(models.Model):
     """A run. Its counters move in the transaction of the rows they count."""
 
@@ -179,6 +230,8 @@ class SyncHistory(models.Model):
     problems = models.JSONField(default=list)
     problem_count = models.BigIntegerField(default=0)
     files_growing = models.BigIntegerField(default=0)
+    bytes_failed = models.BigIntegerField(default=0, db_default=0)
+    is_total_known = models.BooleanField(default=False, db_default=False)
 
     # For the eye only, refreshed once a second while the run is on.
     phase = models.CharField(max_length=20, default="")
@@ -323,15 +376,37 @@ class Verification(models.Model):
 
 
 class Look(models.Model):
-    """Row 1: the last look monitoring took at the sources, and the backlog it found."""
+    """The newest look of a kind ("run" or "monitor") at these roots for a destination.
 
+    destination_id: 0 where none was configured. roots: a hash of which paths, and what is
+    left out of them. looked_at: null until it came to its end. files, bytes, oldest_at: what
+    waited, all told; unsent_files: of these, not in the ledger as due. gone: [label, seen,
+    known] of roots that were absent or suddenly empty. See SourcesSeen.
+    """
+
+    kind = models.CharField(max_length=10, default="monitor", db_default="monitor")
+    destination_id = models.BigIntegerField(default=0, db_default=0)
+    roots = models.CharField(max_length=64, default="", db_default="")
+    begun_at = models.DateTimeField(null=True)
     looked_at = models.DateTimeField(null=True)
+    is_whole = models.BooleanField(default=False, db_default=False)
     files = models.BigIntegerField(default=0)
     bytes = models.BigIntegerField(default=0)
     oldest_at = models.DateTimeField(null=True)
+    seen_files = models.BigIntegerField(default=0, db_default=0)
+    unsent_files = models.BigIntegerField(default=0, db_default=0)
+    unsent_bytes = models.BigIntegerField(default=0, db_default=0)
+    problems = models.BigIntegerField(default=0, db_default=0)
+    excluded_files = models.BigIntegerField(default=0, db_default=0)
+    gone = models.JSONField(default=list, db_default=[])
 
     class Meta:
         db_table = "looks"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["kind", "destination_id", "roots"], name="one_look_a_kind"
+            )
+        ]
 
 
 class BacklogSample(models.Model):

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from farcopy.core.model import Check, CheckCounts, Finding, HeldFile, SourceFile
 from farcopy.core.states import HELD, FileState
+from farcopy.store import counters
 from farcopy.store.models import Replica, SyncHistory, Verification
 from farcopy.store.models import SourceFile as SourceRow
 
@@ -118,9 +119,7 @@ class DatabaseProofs:
 
     def held_files(self) -> int:
         """Stored and verified ones; those whose source has vanished not."""
-        return Replica.objects.filter(
-            destination_id=self._destination_id, state__in=_HELD
-        ).count()
+        return counters.held_files(self._destination_id)
 
     def oldest(self, before: datetime) -> Iterator[HeldFile]:
         """Never checked first, then those checked longest ago; then the vanished ones.
@@ -172,14 +171,16 @@ class DatabaseProofs:
                 changes: dict[str, object]
                 match check.finding:
                     case Finding.VERIFIED if is_gone:
-                        changes = {"verified_at": now}
+                        changes = {"verified_at": now, "finding": ""}
                     case Finding.VERIFIED:
-                        changes = {"state": FileState.VERIFIED, "verified_at": now}
+                        changes = {"state": FileState.VERIFIED, "verified_at": now, "finding": ""}
                     case Finding.DIFFERS | Finding.MISSING if is_gone:
                         changes = {"md5": "", "verified_at": None,
+                                   "finding": check.finding.value,
                                    "reason": REASONS[check.finding], "changed_at": now}
                     case Finding.DIFFERS | Finding.MISSING:
                         changes = {"state": FileState.PENDING, "md5": "", "verified_at": None,
+                                   "finding": check.finding.value,
                                    "reason": REASONS[check.finding], "changed_at": now}
                     case _:
                         changes = {}

@@ -65,8 +65,8 @@ class Renamings:
                 row.update(next_md5="")
                 return
             if not row.update(
-                state=FileState.STORED, md5=renaming.md5, next_md5="", reason="", retry_at=None,
-                batch=None, changed_at=now,
+                state=FileState.STORED, md5=renaming.md5, next_md5="", reason="", finding="",
+                retry_at=None, batch=None, changed_at=now,
             ):
                 return
             SourceFile.objects.filter(replica=renaming.replica_id).update(md5=renaming.md5)

@@ -14,7 +14,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from farcopy.core.states import FileState, RunState
-from farcopy.store.history import RunRecord, record_of
+from farcopy.store.history import RunRecord, shown_record
 from farcopy.store.models import Replica, SyncHistory, Transfer
 
 _SOURCE = ("source_file__root", "source_file__directory", "source_file__name")
@@ -72,12 +72,13 @@ def page(wanted: WantedRuns, limit: int) -> list[RunRecord]:
         rows = rows.filter(started_at__gte=wanted.since)
     if wanted.until is not None:
         rows = rows.filter(started_at__lt=wanted.until)
-    return [record_of(row) for row in rows[:limit]]
+    now = timezone.now()
+    return [shown_record(row, now) for row in rows[:limit]]
 
 
 def find(run_id: int) -> RunRecord | None:
     row = SyncHistory.objects.filter(pk=run_id).first()
-    return None if row is None else record_of(row)
+    return None if row is None else shown_record(row, timezone.now())
 
 
 def outcomes(run_id: int) -> dict[str, int]:

@@ -13,7 +13,7 @@ from django.db.migrations.exceptions import MigrationSchemaMissing
 from django.db.migrations.recorder import MigrationRecorder
 
 from farcopy.core.errors import KeyMismatch, KeyUnusable, LedgerTrouble
-from farcopy.store import audit, configuration, key_history
+from farcopy.store import audit, configuration, counters, key_history
 from farcopy.store.troubles import of_os_error
 
 
@@ -36,16 +36,19 @@ def prepare_database() -> None:
 
 
 def _prepare() -> None:
-    if not _has_work():
+    if not _has_work() and counters.are_kept():
         return
     with portalocker.Lock(settings.FARCOPY_HOME / "migrate.lock", timeout=120):
         if _has_work():
+            counters.stop_keeping()
             call_command("migrate", verbosity=0, interactive=False)
             configuration.ensure_row()
             # With a key that does not fit both are left to the day when it does.
             with suppress(KeyMismatch, KeyUnusable):
                 key_history.begin()
                 audit.begin_chain()
+        if not counters.are_kept():  # also after a start that was cut off just here
+            counters.begin_keeping()
     if connection.vendor == "sqlite":
         Path(connection.settings_dict["NAME"]).chmod(0o600)
 

@@ -12,7 +12,7 @@ from farcopy.service.runs import MIB, sync_now_data
 from farcopy.service.times import shown
 from farcopy.store.history import RunRecord
 from farcopy.store.history import Statistics as StoredStatistics
-from farcopy.store.looks import LastLook
+from farcopy.store.looks import LookRecord
 from farcopy.store.proofs import VerificationRecord
 from farcopy.web import schemas, status_schemas
 
@@ -146,28 +146,44 @@ def _frozen(freeze: Freeze) -> dict[str, object]:
 
 
 def _health(view: StatusView, now: datetime) -> dict[str, object]:
-    health, waiting = view.health, view.waiting
-    is_late = waiting is not None and waiting.files > 0
+    health, facts = view.health, view.facts
+    look, stock = facts.look, facts.stock
+    is_known = look is not None or stock.held or stock.due
+    since = facts.waiting_since
+    lag_s = round((now - since).total_seconds()) if since and facts.due_files else 0
     return {
         "level": health.level.value,
         "code": health.code,
         "title": health.title,
         "text": health.text,
-        "waiting_files": waiting.files if waiting else None,
-        "waiting_bytes": waiting.bytes if waiting else None,
-        "lag_seconds": round((now - waiting.since).total_seconds()) if waiting and is_late else (
-            None if waiting is None else 0),
-        "is_whole": waiting.is_whole if waiting else True,
-        "looked_at": shown(waiting.looked_at) if waiting else None,
+        "off_site": health.off_site.value,
+        "waiting_files": facts.due_files if is_known else None,
+        "waiting_bytes": facts.due_bytes if is_known else None,
+        "lag_seconds": lag_s if is_known else None,
+        "is_whole": look is not None and look.is_whole,
+        "looked_at": shown(look.begun_at) if look else None,
+        "files": {
+            "held": stock.held,
+            "verified": stock.verified,
+            "pending": stock.pending,
+            "failed": stock.failed,
+            "undecided": stock.undecided,
+            "wrong": stock.wrong,
+            "lost": stock.lost,
+            "vanished": stock.vanished,
+            "skipped": stock.skipped,
+            "unsent": look.unsent_files if look else None,
+            "excluded": look.excluded_files if look else None,
+        },
     }
 
 
-def _backlog(look: LastLook) -> dict[str, object]:
+def _backlog(look: LookRecord) -> dict[str, object]:
     return {
-        "files": look.files,
-        "bytes": look.bytes,
+        "files": look.found.waiting_files,
+        "bytes": look.found.waiting_bytes,
         "oldest_at": shown(look.oldest_at),
-        "looked_at": shown(look.looked_at),
+        "looked_at": shown(look.ended_at),
     }
 
 
@@ -198,6 +214,8 @@ def _current(run: CurrentSync) -> dict[str, object]:
         "connections": run.connections,
         "files_done": run.files_done,
         "files_due": run.files_due,
+        "files_failed": run.files_failed,
+        "is_total_known": run.is_total_known,
         "bytes_done": run.bytes_done,
         "bytes_due": run.bytes_due,
         "bytes_per_s": round(run.bytes_per_s, 1),

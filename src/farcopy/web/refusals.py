@@ -18,6 +18,7 @@ from farcopy.core.errors import (
     NoRunOn,
     NotFrozen,
     RunAlreadyOn,
+    RunCutOff,
     ServiceNotRunning,
     SettingsInvalid,
 )
@@ -132,7 +133,7 @@ def of_error(error: FarcopyError) -> Refusal:
             KeyMismatch() | KeyUnusable() | ServiceNotRunning() | EngineBusy() | LedgerTrouble()
         ):
             return Refusal(503, error.code, error.text)
-        case RunAlreadyOn() | NoRunOn() | NotFrozen():
+        case RunAlreadyOn() | RunCutOff() | NoRunOn() | NotFrozen():
             return Refusal(409, error.code, error.text)
         case ConfigError():
             return Refusal(400, error.code, error.text)

@@ -61,10 +61,14 @@ class CurrentSync(BaseModel):
     is_cancelling: bool = told("Whether it was asked to end.", False)
     files_done: int = told("Files settled, failed ones too.", 17)
     files_due: int = told("Files found so far that have to go.", 42)
+    files_failed: int = told("Of those settled, how many could not be stored.", 0)
+    is_total_known: bool = told("false: the scan still finds more.", True)
     bytes_done: int = told("Bytes on their way or stored.", 104857600)
     bytes_due: int = told("Bytes found so far that have to go.", 269157376)
     bytes_per_s: float = told("Rate of the last seconds.", 1310720.0)
-    eta_seconds: int | None = told("Seconds left at this rate; null if unknown.", 125)
+    eta_seconds: int | None = told(
+        "Seconds left at this rate; null if unknown, as while the scan is on.", 125
+    )
     started_at: StartedAt
 
 
@@ -103,25 +107,52 @@ class Frozen(BaseModel):
     known_files: int = told("Files the remote held then.", 2140)
 
 
+class FileCounts(BaseModel):
+    """How many files of the configured sources stand where at this destination."""
+
+    held: int = told("Off-site: stored, or stored and verified.", 2140)
+    verified: int = told("Of these, whose content was checked there.", 2140)
+    pending: int = told("Due, or on their way.", 0)
+    failed: int = told("Could not be copied; tried again.", 0)
+    undecided: int = told("Found changed or vanished, and not judged yet.", 0)
+    wrong: int = told("Of those due: found damaged or missing off-site.", 0)
+    lost: int = told("Gone from the source, and damaged or missing off-site.", 0)
+    vanished: int = told("Gone from the source; copies are kept.", 3)
+    skipped: int = told("Links and the like, never sent.", 0)
+    unsent: int | None = told(
+        "Found by the last look, and neither off-site nor among those due; null: no look.", 0
+    )
+    excluded: int | None = told("Left out by the patterns of `exclude`; null: no look.", 0)
+
+
 class Health(BaseModel):
     """All of it in one sentence: is everything off-site, and what is to be done."""
 
     level: Literal["good", "busy", "idle", "warn", "bad"] = told("The colour.", "good")
     code: str = told(
-        "Which sentence: good, due, running, new, setup, manual, late, cut, partial, "
-        "files_failed, failed, service, frozen or ledger.", "good",
+        "Which sentence: good, manual, empty, due, late, running, new, setup, cut, cut_off, "
+        "broke_off, failed, files_failed, unsendable, unreadable, unknown, damaged, lost, "
+        "source_gone, service, frozen or ledger.", "good",
+    )
+    off_site: Literal["all", "not_all", "nothing"] = told(
+        "all: everything is off-site, as of looked_at; not_all: not everything, or it is not "
+        "known; nothing: nothing is copied, or there is trouble.", "all",
     )
     title: str = told("The sentence.", "Everything is off-site")
     text: str = told(
         "What is known, and what to do.", "As of the last look at the sources, 12 min ago."
     )
     waiting_files: int | None = told(
-        "Files not yet off-site at the last look or run; null before the first.", 0
+        "Files not yet off-site, as far as is known; null: nothing is.", 0
     )
     waiting_bytes: int | None = told("Their bytes.", 0)
     lag_seconds: int | None = told("For how long a file has waited at most; 0 if none waits.", 0)
-    is_whole: bool = told("false: that look was cut short, and more may wait.", True)
-    looked_at: str | None = told("When it was.", "2025-11-22 10:30:45")
+    is_whole: bool = told(
+        "false: there was no look at these sources for this destination, or it was cut short: "
+        "more may wait.", True,
+    )
+    looked_at: str | None = told("When the last look began.", "2025-11-22 10:30:45")
+    files: FileCounts = told("The counts behind it.", example_of(FileCounts))
 
 
 class StatusData(BaseModel):

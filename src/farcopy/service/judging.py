@@ -1,0 +1,137 @@
+"""What the one sentence is made from, gathered: ledger, looks, sources as they stand, last run.
+
+One place, so that page, API, probes and command line say the same. Only reads;
+the judgement itself is planning/health.
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.utils import timezone
+
+from farcopy.core.config import SyncSettings
+from farcopy.core.model import RootFound, RootLabel, Stock
+from farcopy.core.states import RunEnd
+from farcopy.planning.health import Facts, Health, LastRun, Look, Root, RunOn, judge
+from farcopy.service.freezing import NAMES, freeze_of
+from farcopy.service.waiting import waiting_since
+from farcopy.store import configuration as stored
+from farcopy.store import counters, history, lease, looks
+from farcopy.store.configuration import StoredConfiguration
+from farcopy.store.health import HEALTH
+from farcopy.store.history import RunRecord
+from farcopy.store.looks import LookRecord
+from farcopy.store.models import Destination
+
+
+def health() -> Health:
+    """The sentence alone."""
+    return judge(facts(stored.load(), timezone.now()))
+
+
+def facts(row: StoredConfiguration, now: datetime) -> Facts:
+    settings = row.settings
+    trouble = HEALTH.trouble
+    frozen = freeze_of(settings)
+    destination = stored.find_destination(settings)
+    paths = paths_of(settings)
+    look = looks.newest(destination.pk, looks.key_of(settings)) if destination else None
+    return Facts(
+        now=now,
+        has_source=settings.has_source,
+        is_ftp_configured=settings.is_ftp_configured,
+        is_service_running=lease.live_kind(now) == "service",
+        run=_run_on(now),
+        trouble=trouble.text if trouble else "",
+        frozen=frozen.warning if frozen else "",
+        sync_enabled=settings.sync_enabled,
+        interval_min=settings.sync_interval,
+        last_run=_last_run(history.last_finished(destination.pk if destination else 0)),
+        stock=counters.stock(destination.pk, set(paths)) if destination else Stock(),
+        look=_look(look) if look else None,
+        roots=tuple(_roots(paths, destination, look)),
+        waiting_since=waiting_since(),
+    )
+
+
+def paths_of(settings: SyncSettings) -> dict[str, str]:
+    """Label and path of each source that is configured."""
+    paths = {
+        RootLabel.ORTHANC.value: settings.orthanc_storage_path,
+        RootLabel.HOSPITAL.value: settings.hospital_data_path,
+    }
+    return {label: path for label, path in paths.items() if path}
+
+
+def _run_on(now: datetime) -> RunOn | None:
+    run = history.running()
+    if run is None:
+        return None
+    heard_at = lease.last_sign_of_life() or run.started_at
+    return RunOn(
+        run.counts.files_failed, max((now - heard_at).total_seconds(), 0.0),
+        bool(lease.live_kind(now)),
+    )
+
+
+def _last_run(run: RunRecord | None) -> LastRun | None:
+    if run is None or run.completed_at is None:
+        return None
+    return LastRun(
+        run.status, RunEnd(run.end or RunEnd.FINISHED), run.completed_at,
+        run.error_message or "", bool(run.error_code),
+    )
+
+
+def _look(record: LookRecord) -> Look:
+    found = record.found
+    return Look(
+        record.begun_at, record.ended_at, found.is_whole, found.unsent_files,
+        found.unsent_bytes, found.problems, found.excluded_files, found.files,
+        record.kind is looks.Kind.RUN,
+    )
+
+
+# --- the sources as they stand ---
+
+
+def _roots(
+    paths: dict[str, str], destination: Destination | None, look: LookRecord | None
+) -> Iterator[Root]:
+    accepted = destination.accepted_roots if destination else ()
+    found = {root.label: root for root in look.found.gone} if look else {}
+    for label, path in paths.items():
+        has_entries = peek(path)
+        if has_entries is None:
+            yield Root(NAMES[label], is_there=False)
+            continue
+        seen = found.get(label)
+        known = counters.live_files(destination.pk, label) if destination else 0
+        if label in accepted:
+            yield Root(NAMES[label])
+        elif not has_entries and known:
+            yield Root(NAMES[label], shows=0, known=known)
+        elif seen is not None and seen.seen is not None:
+            yield _as_found(seen)
+        else:
+            yield Root(NAMES[label])
+
+
+def _as_found(seen: RootFound) -> Root:
+    return Root(NAMES[seen.label], shows=seen.seen, known=seen.known)
+
+
+def peek(path: str) -> bool | None:
+    """Whether a directory has any entry; None: it is not there.
+
+    One that this account may not list is taken to be as the last look had it: the service
+    may see more than who asks.
+    """
+    try:
+        with os.scandir(path) as entries:
+            return next(entries, None) is not None
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    except OSError:
+        return True
