@@ -105,6 +105,9 @@ class Frozen(BaseModel):
     changed_files: int = told("Files that differ from their copies.", 412)
     vanished_files: int = told("Files gone from the sources.", 3)
     known_files: int = told("Files the remote held then.", 2140)
+    emptied_sources: list[str] = told(
+        "orthanc, hospital: sources that were suddenly empty, or as good as.", []
+    )
 
 
 class FileCounts(BaseModel):
