@@ -17,6 +17,7 @@ from farcopy.core.config import FIELDS, Field
 from farcopy.core.errors import FarcopyError, RunAlreadyOn, SettingsInvalid
 from farcopy.core.model import ActionKind
 from farcopy.core.states import RunState
+from farcopy.planning.health import OffSite
 from farcopy.process import (
     background_service,
     run_and_show,
@@ -30,6 +31,7 @@ EXIT_FAILED = 1
 EXIT_PARTIAL = 3
 EXIT_ANOTHER_RUN = 11
 EXIT_OF = {RunState.SUCCESS: 0, RunState.PARTIAL: EXIT_PARTIAL, RunState.FAILED: EXIT_FAILED}
+EXIT_OF_OFF_SITE = {OffSite.ALL: 0, OffSite.NOT_ALL: EXIT_PARTIAL, OffSite.NOTHING: EXIT_FAILED}
 DEFAULT_PORT = 8480
 
 
@@ -286,6 +288,7 @@ def status(as_json: bool) -> None:
     view = overview.status()
     data = answers.status(view, timezone.now())
     click.echo(json.dumps(data) if as_json else "\n".join(status_lines(view)))
+    sys.exit(EXIT_OF_OFF_SITE[view.health.off_site])
 
 
 def _line_of_stdin() -> str:

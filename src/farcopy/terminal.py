@@ -70,7 +70,8 @@ class ProgressBar:
         bar.set_description_str(current.phase)
         bar.total = current.bytes_due
         bar.n = min(current.bytes_done, current.bytes_due)
-        bar.set_postfix_str(_files(current.files_done, current.files_due))
+        failed = f", {current.files_failed} failed" if current.files_failed else ""
+        bar.set_postfix_str(_files(current.files_done, current.files_due) + failed)
         bar.refresh()
 
 
@@ -108,16 +109,19 @@ def status_lines(view: StatusView) -> list[str]:
     if view.last_verification:
         seen = view.last_verification
         wrong = seen.counts.files_differing + seen.counts.files_missing
+        unmended = view.facts.stock.wrong + view.facts.stock.lost
         lines.append(
             f"Verified:   {shown(seen.completed_at)}, {seen.counts.files_checked} files checked, "
-            f"{wrong} differing or missing"
+            f"{wrong} differing or missing; {unmended} found so by any check and not mended yet"
         )
     if view.current:
         now = view.current
+        more = "" if now.is_total_known else " found so far"
         lines.append(
-            f"Now:        {now.phase}, {now.files_done}/{now.files_due} files, "
+            f"Now:        {now.phase}, {now.files_done}/{now.files_due} files{more}, "
             f"{size_text(now.bytes_done)} of {size_text(now.bytes_due)}, "
             f"{size_text(now.bytes_per_s)}/s"
+            + (f", {now.files_failed} failed" if now.files_failed else "")
         )
     lines.extend(
         f"{shown(run.started_at)}  {run.sync_type.value:10} {run.status.value:8} "

@@ -69,6 +69,9 @@ class Log:
     def growing(self, files: int) -> None:
         self.growing_files = files
 
+    def total_is_known(self) -> None:
+        history.note_total_known(self.run_id)
+
     def sent_bytes(self, count: int) -> None:
         self.sent += count
 

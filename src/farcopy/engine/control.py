@@ -46,6 +46,11 @@ class RunControl:
     def changed_files(self) -> int:
         return self._changed_files
 
+    @property
+    def is_stopped(self) -> bool:
+        """Somebody asked it to end: then it hurries."""
+        return self._stop.is_set()
+
     def should_end(self) -> bool:
         return self._failure is not None or self._stop.is_set()
 

@@ -16,13 +16,15 @@ from farcopy.core.model import Plan, RootFound, SourceFile, SourcesSeen, Upheava
 from farcopy.core.ports import Clock, Dispatcher, Ledger, RunLog, Source, Worker
 from farcopy.engine.control import RunControl
 from farcopy.engine.intake import Intake
-from farcopy.engine.survey import Stretch, survey
+from farcopy.engine.survey import Stretch, look_through, survey
 from farcopy.planning.plan import Occasion
 from farcopy.planning.tripwire import Tripwire, is_emptied
 
 SEEN_AT_MOST = 100_000
 """Directories of one scan that are remembered, about 15 MB: whether one of these is gone needs
 no second question. Beyond them the disk is asked."""
+LOOK_ON_S = 20.0
+"""Half a million files. Who asked for the run waits for it."""
 WITHHELD_AT_MOST = 10_000
 """Directories in which something is gone, remembered until the root has shown enough. Beyond
 them the ledger remembers: as undecided, which concludes nothing either."""
@@ -77,10 +79,13 @@ class Run:
         self._gone: list[RootFound] = []
         self._problems = 0
         self._unsettled = 0
+        self._seen_after: SourcesSeen | None = None
 
     @property
     def seen(self) -> SourcesSeen:
         """What the run found in the sources, and has not put into the ledger as due."""
+        if self._seen_after is not None:
+            return self._seen_after
         unsent = self._intake.unreadable
         unsent += self._unsettled if self._rules.is_manual else self._intake.young
         return SourcesSeen(
@@ -111,6 +116,7 @@ class Run:
         finally:
             self._dispatcher.stop()
         self._tell_growing()
+        self._look_on()
         if not self._control.is_untidy and not self._control.should_end():
             self._ledger.note_untidy(False)
 
@@ -298,6 +304,21 @@ class Run:
         if settled:
             known = self._ledger.known(source.label, [directory])[directory]
             self._intake.take_settled(source, settled, known)
+
+    def _look_on(self) -> None:
+        """It broke off before all was looked at: count what there is, so that nobody is told of
+        a part as if it were all."""
+        failure = self._control.failure
+        if self.seen.is_whole or failure is None or isinstance(failure, SyncFrozen):
+            return
+        self._log.phase("counting")
+        until_s = self._clock.monotonic_s() + LOOK_ON_S
+        occasion = Occasion.of(self._clock.now(), self._rules.settle_s, is_manual=False)
+        found = look_through(
+            list(self._sources.values()), self._ledger, occasion,
+            lambda: not self._control.is_stopped and self._clock.monotonic_s() < until_s,
+        )
+        self._seen_after = found.seen()
 
     def _tell_growing(self) -> None:
         growing = self._intake.growing

@@ -5,7 +5,7 @@ be done. Also counts a source for who sets farcopy up. Reads only; nothing is
 admitted here.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from farcopy.core.errors import SourceMissing
@@ -101,6 +101,7 @@ class Found:
     oldest_mtime_ns: int | None = None
     problems: int = 0
     has_new: bool = False
+    is_cut: bool = False
     gone: list[RootFound] = field(default_factory=list)
 
     def take(self, stretch: Stretch) -> None:
@@ -123,17 +124,22 @@ class Found:
             self.unsent_bytes += size_bytes
 
     def seen(self) -> SourcesSeen:
-        """A look that came to its end."""
         return SourcesSeen(
-            is_whole=not self.gone, files=self.files, unsent_files=self.unsent_files,
+            is_whole=not self.gone and not self.is_cut, files=self.files, unsent_files=self.unsent_files,
             unsent_bytes=self.unsent_bytes, waiting_files=self.waiting_files,
             waiting_bytes=self.waiting_bytes, oldest_mtime_ns=self.oldest_mtime_ns,
             problems=self.problems, gone=tuple(self.gone),
         )
 
 
-def look_through(sources: Sequence[Source], ledger: Ledger, occasion: Occasion) -> Found:
-    """A look without sending: what waits, and whether a run would have something to do."""
+def look_through(
+    sources: Sequence[Source], ledger: Ledger, occasion: Occasion,
+    goes_on: Callable[[], bool] = lambda: True,
+) -> Found:
+    """A look without sending: what waits, and whether a run would have something to do.
+
+    goes_on: asked again and again; False cuts it short.
+    """
     found = Found()
     for source in sources:
         known_files = ledger.live_files(source.label)
@@ -141,6 +147,9 @@ def look_through(sources: Sequence[Source], ledger: Ledger, occasion: Occasion) 
         try:
             for stretch in survey(source, ledger, occasion):
                 found.take(stretch)
+                if not goes_on():
+                    found.is_cut = True
+                    return found
         except SourceMissing:
             found.gone.append(RootFound(source.label, None, known_files))
             continue

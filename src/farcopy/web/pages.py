@@ -4,8 +4,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.shortcuts import render
 
 from farcopy import __version__
-from farcopy.core.errors import LedgerTrouble
-from farcopy.service import overview
+from farcopy.core.errors import FarcopyError, LedgerTrouble
+from farcopy.planning.health import OffSite
+from farcopy.service import judging, overview
 from farcopy.store import health
 from farcopy.web.answers import answer_refusal
 from farcopy.web.call import is_api
@@ -26,7 +27,9 @@ def index(request: HttpRequest) -> HttpResponse:
 def healthz(request: HttpRequest) -> HttpResponse:
     """For probes, open to all: 200 when the database can be read, else 503 and its code.
 
-    One that can only be read is `degraded`: restarting the process would not help it.
+    One that can only be read is `degraded`: restarting the process would not help it. With
+    `?deep` it is the archive that is asked about: 200 only when everything is off-site, else
+    503 with the code of the sentence; no count and no name.
     """
     if request.method not in _READING:
         return HttpResponseNotAllowed(_READING)
@@ -40,7 +43,18 @@ def healthz(request: HttpRequest) -> HttpResponse:
         body, status = {"status": "ok"}, 200
         if trouble_now is not None:
             body = {"status": "degraded", "code": trouble_now.code}
+        if "deep" in request.GET:
+            body, status = _deep()
     return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
+
+
+def _deep() -> tuple[dict[str, str], int]:
+    try:
+        found = judging.health()
+    except FarcopyError as error:  # a key that does not fit: nothing can be said
+        return {"status": "unavailable", "code": error.code}, 503
+    body = {"status": found.level.value, "off_site": found.off_site.value, "code": found.code}
+    return body, 200 if found.off_site is OffSite.ALL else 503
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
