@@ -137,7 +137,7 @@ class Run:
 
     def _take(self, source: Source, stretch: Stretch) -> bool:
         """False when the run is to end."""
-        self._intake.pass_over(stretch.unchanged_files)
+        self._intake.pass_over(stretch.unchanged_files, stretch.excluded_files)
         for plan, known in stretch.plans:
             if self._control.should_end():
                 return False
@@ -194,10 +194,15 @@ class Run:
             last = 0
             while page := self._ledger.held_back(last):
                 for _, file in page:
-                    self._intake.add(file)
+                    if not self._is_excluded(file):  # it stays undecided
+                        self._intake.add(file)
                 last = page[-1][0]
         self._intake.flush()
         self._dispatcher.drain()
+
+    def _is_excluded(self, file: SourceFile) -> bool:
+        source = self._sources.get(file.root)
+        return source is not None and source.is_excluded(file)
 
     # --- what was not at rest ---
 
@@ -226,6 +231,8 @@ class Run:
     def _second_look(self, source: Source, directory: str, files: list[SourceFile]) -> None:
         settled = []
         for before in files:
+            if source.is_excluded(before):
+                continue
             try:
                 now = source.stat(before)
             except FileError:

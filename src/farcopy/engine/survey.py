@@ -17,6 +17,7 @@ from farcopy.core.model import (
     LedgerEntry,
     Plan,
     Reason,
+    SourceFile,
 )
 from farcopy.core.ports import Clock, Ledger, Source
 from farcopy.planning.plan import Occasion, differing, plan
@@ -33,16 +34,24 @@ class Stretch:
 
     unchanged_files: of those in which nothing else is; they have no plan.
     plans: of all others, each with what the ledger knew of the directory.
+    hidden: those in which something is left out by the setting `exclude`.
     """
 
     directories: Sequence[str]
     unchanged_files: int
     plans: Sequence[tuple[Plan, Mapping[str, LedgerEntry]]]
+    hidden: Sequence[DirectoryListing] = ()
+
+    @property
+    def excluded_files(self) -> int:
+        return sum(len(listing.excluded) for listing in self.hidden)
 
     @property
     def has_files(self) -> bool:
+        """Also when all of them are left out: to exclude is no emptiness."""
         return bool(
             self.unchanged_files
+            or self.hidden
             or any(plan.unchanged_files or plan.actions for plan, _ in self.plans)
         )
 
@@ -61,7 +70,16 @@ def survey(source: Source, ledger: Ledger, occasion: Occasion) -> Iterator[Stret
                 for listing in group
                 if listing.directory in new
             ],
+            [listing for listing in group if listing.excluded],
         )
+
+
+def excluded_actions(stretch: Stretch) -> Iterator[Action]:
+    """What is left out, for who shows or counts it; a run does nothing about these."""
+    for listing in stretch.hidden:
+        for name in listing.excluded:
+            file = SourceFile(listing.root, listing.directory, name, 0, 0)
+            yield Action(ActionKind.SKIP, Reason.EXCLUDED, file)
 
 
 def _groups(listings: Iterator[DirectoryListing]) -> Iterator[list[DirectoryListing]]:
@@ -71,7 +89,7 @@ def _groups(listings: Iterator[DirectoryListing]) -> Iterator[list[DirectoryList
     files = 0
     for listing in listings:
         group.append(listing)
-        files += len(listing.files)
+        files += len(listing.files) + len(listing.excluded)
         if len(group) >= limit or files >= FILES_A_QUERY:
             yield group
             limit = min(limit * 2, DIRECTORIES_A_QUERY)
@@ -82,17 +100,18 @@ def _groups(listings: Iterator[DirectoryListing]) -> Iterator[list[DirectoryList
 
 def backlog_of(actions: Iterator[Action]) -> tuple[Backlog, bool]:
     """What waits, and whether a run started now would have something to do."""
-    files = size_bytes = 0
+    files = size_bytes = excluded = 0
     oldest: int | None = None
     has_new = False
     for action in actions:
         if action.kind is ActionKind.SKIP and action.reason is not Reason.RETRY_LATER:
+            excluded += action.reason is Reason.EXCLUDED
             continue
         has_new = has_new or action.is_due
         files += 1
         size_bytes += action.file.size_bytes
         oldest = action.file.mtime_ns if oldest is None else min(oldest, action.file.mtime_ns)
-    return Backlog(files, size_bytes, oldest), has_new
+    return Backlog(files, size_bytes, oldest, excluded), has_new
 
 
 def count_of(source: Source, clock: Clock, within_s: float) -> SourceCount:

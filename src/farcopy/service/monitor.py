@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from farcopy.core.errors import SourceMissing
 from farcopy.core.model import Action, Backlog
-from farcopy.engine.survey import backlog_of, survey
+from farcopy.engine.survey import backlog_of, excluded_actions, survey
 from farcopy.planning.plan import Occasion
 from farcopy.service import waiting, wiring
 from farcopy.store import configuration as stored
@@ -29,6 +29,7 @@ def planned_actions(
             for stretch in survey(source, ledger, occasion):
                 for plan, _ in stretch.plans:
                     yield from plan.actions
+                yield from excluded_actions(stretch)
         except SourceMissing:
             continue
 

@@ -26,6 +26,7 @@ class SyncConfiguration(models.Model):
 
     orthanc_storage_path = models.TextField(null=True)
     hospital_data_path = models.TextField(null=True)
+    exclude = models.JSONField(default=list)
     ftp_host = models.CharField(max_length=253, null=True)
     ftp_username = models.CharField(max_length=255, null=True)
     ftp_password_encrypted = models.TextField(null=True)
@@ -179,6 +180,7 @@ class SyncHistory(models.Model):
     problems = models.JSONField(default=list)
     problem_count = models.BigIntegerField(default=0)
     files_growing = models.BigIntegerField(default=0)
+    files_excluded = models.BigIntegerField(default=0, db_default=0)
 
     # For the eye only, refreshed once a second while the run is on.
     phase = models.CharField(max_length=20, default="")
