@@ -35,11 +35,13 @@ def test_a_pattern_hides_what_it_hides_from_git(
 @pytest.mark.parametrize("text", [
     "", " ", "/", "!", "a\\", "[", "[a", "[z-a]", "[]", "![z-a]",
     "[[:digit:]]", "[x[:digit:]]", "x[[a]", "[^[a]", "[a--b]", "[a&&b]",
+    "***", "/***/*", "*" * 50 + ".tmp", "x/*a*a*a*a*a*a*a*a*b",
 ])
 def test_what_git_drops_or_the_library_would_misread_is_no_pattern(text: str) -> None:
     assert not is_pattern(text)
 
 
-@pytest.mark.parametrize("text", ["#", "# why", "[a-z]", "[!a]", "[]]", "a-[b]--[c]", "  x", "**"])
+@pytest.mark.parametrize("text", ["#", "# why", "[a-z]", "[!a]", "[]]", "a-[b]--[c]", "  x", "**",
+                                  "a*b*c*d*e*f*g*h*i/*.*", "\\*\\*\\*"])
 def test_comments_ranges_and_blanks_within_are_fine(text: str) -> None:
     assert is_pattern(text)

@@ -11,6 +11,9 @@ from functools import partial
 _MISREAD = re.compile(r"\[[!^]?\[|\[[^\]]*(?:\[[:.=]|--|&&|~~|\|\|)")
 """In brackets: what the library hands to Python's `re` as it is, where it means, or may come to
 mean, something else than to git; `[[:digit:]]` among it."""
+_TOO_MANY_STARS = re.compile(r"\*{3}|(?:\*[^/*]*){9}")
+"""`***` is not read as git does. Each star of a name multiplies the ways to try by its length:
+a slip of the finger must not keep a scan busy for hours."""
 
 
 def is_pattern(text: str) -> bool:
@@ -20,7 +23,7 @@ def is_pattern(text: str) -> bool:
 
     if text.startswith("#"):
         return True
-    if _MISREAD.search(text):
+    if _MISREAD.search(text) or _TOO_MANY_STARS.search(text):
         return False
     try:
         # None: what git itself lets fall, as blanks, `/` alone, or a bracket that is not closed.
