@@ -271,7 +271,9 @@ def options(settings: Mapping[str, object]) -> list[str]:
     """Settings as the options of `configure`."""
     words = []
     for name, value in settings.items():
-        if value is not None:
+        if isinstance(value, list):
+            words += [word for text in value for word in ("--" + name.replace("_", "-"), text)]
+        elif value is not None:
             text = str(value).lower() if isinstance(value, bool) else str(value)
             words += [f"--{name.replace('_', '-')}", text]
     return words

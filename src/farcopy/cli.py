@@ -15,7 +15,7 @@ import click
 from farcopy import __version__, cli_accounts, cli_audited, cli_connection, cli_proof, cli_trail
 from farcopy.core.config import FIELDS, Field
 from farcopy.core.errors import FarcopyError, RunAlreadyOn, SettingsInvalid
-from farcopy.core.model import ActionKind
+from farcopy.core.model import ActionKind, Reason
 from farcopy.core.states import RunState
 from farcopy.planning.health import OffSite
 from farcopy.process import (
@@ -154,6 +154,9 @@ def _option_of(field: Field, option: str) -> Any:
         case "integer":
             return click.option(option, field.name, type=int, default=None,
                                 help=f"{field.description} ({field.minimum}-{field.maximum})")
+        case "list":
+            return click.option(option, field.name, multiple=True,
+                                help=f"{field.description} One an option; all are set anew.")
         case _:
             return click.option(option, field.name, default=None, help=field.description)
 
@@ -174,6 +177,9 @@ def configure(ftp_password_stdin: bool, as_json: bool, **options: Any) -> None:
     for field in FIELDS:
         if options.get(f"no_{field.name}"):
             changes[field.name] = False
+        elif field.type == "list":
+            if given := options[field.name]:
+                changes[field.name] = [text for text in given if text]
         elif options.get(field.name) is not None:
             changes[field.name] = options[field.name]
     password = _line_of_stdin() if ftp_password_stdin else ftp_password_given()
@@ -252,10 +258,11 @@ def _dry_run(as_json: bool) -> None:
     from farcopy.service import monitor
     from farcopy.store import configuration as stored
 
-    counts = dict.fromkeys(map(str, ActionKind), 0)
+    counts = dict.fromkeys([*map(str, ActionKind), "excluded"], 0)
     due_bytes = 0
     for action in monitor.planned_actions(stored.load(), timezone.now(), is_manual=True):
-        counts[action.kind.value] += 1
+        is_excluded = action.reason is Reason.EXCLUDED
+        counts["excluded" if is_excluded else action.kind.value] += 1
         due_bytes += action.file.size_bytes
         if not as_json:
             file = action.file
@@ -267,7 +274,9 @@ def _dry_run(as_json: bool) -> None:
         parts = [f"{counts['send']} to send", f"{counts['check']} to check"]
         parts += [f"{counts['wait']} not at rest yet"] if counts["wait"] else []
         parts += [f"{counts['hold']} held back"] if counts["hold"] else []
-        click.echo(f"{', '.join(parts)}, {counts['skip']} skipped; {due_bytes} bytes")
+        parts += [f"{counts['skip']} skipped"]
+        parts += [f"{counts['excluded']} excluded"] if counts["excluded"] else []
+        click.echo(f"{', '.join(parts)}; {due_bytes} bytes")
 
 
 @cli.command()

@@ -83,7 +83,10 @@ def summary_lines(summary: RunSummary) -> list[str]:
     else:
         head = f"{summary.state.value.capitalize()}: {counts.files_synced} files"
         head += f", {size_text(counts.bytes_synced)}"
-    lines = [f"{head} in {summary.duration_s:.1f} s ({counts.files_unchanged} unchanged)"]
+    passed_over = f"{counts.files_unchanged} unchanged"
+    if counts.files_excluded:
+        passed_over += f", {counts.files_excluded} excluded"
+    lines = [f"{head} in {summary.duration_s:.1f} s ({passed_over})"]
     if summary.error_message:
         lines.append(summary.error_message)
     lines.extend(f"  {line}" for line in summary.errors if line != summary.error_message)

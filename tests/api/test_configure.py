@@ -54,7 +54,8 @@ def accepted(admin: httpx.Client, changes: dict[str, object]) -> dict[str, objec
 
 def test_a_fresh_configuration_is_that_of_the_design(admin: httpx.Client) -> None:
     assert stored(admin) == {
-        "id": 1, "orthanc_storage_path": None, "hospital_data_path": None, "ftp_host": None,
+        "id": 1, "orthanc_storage_path": None, "hospital_data_path": None,
+        "exclude": [], "ftp_host": None,
         "ftp_username": None, "ftp_password": None, "ftp_port": 21, "ftp_path": "/",
         "ftp_passive": True, "ftp_tls": "auto", "ftp_tls_ca": None, "ftp_tls_fingerprint": None,
         "ftp_connections": 8, "ftp_limit_kib_s": 0, "sync_enabled": False, "sync_interval": 120,
@@ -78,7 +79,10 @@ def test_the_body_of_the_reference_is_taken_as_it_stands(admin: httpx.Client) ->
 
 
 def test_what_get_config_answers_can_be_posted_back_whole(admin: httpx.Client) -> None:
-    accepted(admin, {**FTP, "orthanc_storage_path": "/srv/orthanc", "sync_interval": 7})
+    accepted(admin, {
+        **FTP, "orthanc_storage_path": "/srv/orthanc", "sync_interval": 7,
+        "exclude": ["*.tmp", "!keep,me.tmp", "/Übersicht 2024/"],
+    })
     before = stored(admin)
     assert accepted(admin, before) == before
 
@@ -93,6 +97,8 @@ def test_an_unset_string_reads_as_null_and_null_unsets_it(admin: httpx.Client, n
 BAD_VALUES: dict[str, list[object]] = {
     "integer": [True, False, "21", 21.0, 21.5, None, [], {}, -1, 10**12, ""],
     "boolean": [0, 1, "true", None, "", []],
+    "list": [None, "", "*.tmp", 1, True, {}, {"0": "a"}, [1], [None], [["a"]], [""], ["a", "b\n"],
+             ["\ud800"], ["/"], ["[z-a]"], ["x" * 1001], ["x"] * 201, ["x" * 900] * 12],
     "string": [1, True, [], {}, "a\x00b", "a\nb", "a\x7fb", "\ud800", "x" * 5000],
 }
 
@@ -116,6 +122,23 @@ def test_all_bad_fields_are_named_and_none_is_stored(admin: httpx.Client) -> Non
         admin, {"ftp_port": 0, "sync_interval": "5", "nope": 1, "ftp_path": "/ok", "": 2}
     )
     assert set(named) == {"ftp_port", "sync_interval", "nope", ""}
+
+
+def test_an_empty_list_leaves_out_nothing(admin: httpx.Client) -> None:
+    assert accepted(admin, {"exclude": ["*.tmp"]})["exclude"] == ["*.tmp"]
+    assert accepted(admin, {"sync_interval": 9})["exclude"] == ["*.tmp"]
+    assert accepted(admin, {"exclude": []})["exclude"] == []
+
+
+def test_the_longest_list_there_may_be_can_be_posted_back(admin: httpx.Client) -> None:
+    before = accepted(admin, {"exclude": ["ä" * 50] * 200})
+    assert accepted(admin, before) == before
+
+
+def test_the_pattern_that_is_none_is_named(admin: httpx.Client) -> None:
+    problem = refused(admin, {"exclude": ["*.tmp", "[z-a]"]})["exclude"]
+    assert "entry 2" in problem
+    assert "[z-a]" in problem
 
 
 @pytest.mark.parametrize("path", ["..", "/a/../b", "a\\..\\b", "/..", "", None])

@@ -130,6 +130,7 @@ def test_a_failed_file_is_shown_with_its_reason_and_tried_again(
     (archive / "sub").mkdir(parents=True)
     (archive / "sub" / NAME).write_bytes(b"pixels")
     (archive / "link").symlink_to("sub")
+    (archive / "left.tmp").write_bytes(b"out")
     (tmp_path / "remote").mkdir()
     ftp = PyFtpServer(tmp_path / "remote")
     # A file stands where a folder has to be.
@@ -140,7 +141,7 @@ def test_a_failed_file_is_shown_with_its_reason_and_tried_again(
         with server.signed_in() as admin:
             settings = {
                 "hospital_data_path": str(archive), "ftp_host": ftp.host, "ftp_port": ftp.port,
-                "ftp_username": USER, "ftp_password": PASSWORD,
+                "ftp_username": USER, "ftp_password": PASSWORD, "exclude": ["*.tmp"],
             }
             configured = admin.post("/api/sync/configure-sync.php", json=settings)
             assert configured.status_code == 200, configured.text
@@ -151,6 +152,7 @@ def test_a_failed_file_is_shown_with_its_reason_and_tried_again(
             run_id = admin.post("/api/sync/sync-now.php").json()["run_id"]
             data = admin.get(RUN, params={"id": run_id}).json()["data"]
             (file,) = data["files"]
+            assert (data["run"]["files_excluded"], data["run"]["files_skipped"]) == (1, 1)
             assert (file["path"], file["outcome"], file["state"]) == (
                 f"sub/{NAME}", "failed", "failed"
             )

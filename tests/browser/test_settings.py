@@ -48,6 +48,38 @@ def test_settings_are_saved_together_and_errors_stand_at_their_fields(
     assert (stored["sync_interval"], stored["ftp_port"]) == (60, site.ftp.port)
 
 
+def test_patterns_are_written_one_a_line_and_a_bad_one_is_named_at_the_field(
+    site: Site, page: Page, shoot: Shoot
+) -> None:
+    site.open(page, "settings")
+    field, save = page.get_by_label("Leave out"), page.get_by_role("button", name="Save changes")
+    field.fill("*.tmp\n[z-a]")
+    save.click()
+    expect(page.locator("#exclude-error")).to_contain_text("Entry 2 is no pattern")
+    expect(field).to_be_focused()
+    shoot(page, "settings-exclude")
+    assert violations(page) == []
+
+    field.fill("*.tmp\n\n/a,b/\n")
+    save.click()
+    page.get_by_text("Saved.").wait_for()
+    expect(field).to_have_value("*.tmp\n/a,b/")
+    expect(save).to_be_hidden()
+    with site.api() as boss:
+        stored = boss.get("/api/sync/get-config.php").json()["data"]["configuration"]
+    assert stored["exclude"] == ["*.tmp", "/a,b/"]
+
+    field.fill("*.tmp\n/a\nb/")
+    page.get_by_text("1 change not saved yet").wait_for()
+    field.fill("")
+    save.click()
+    page.get_by_text("Saved.").first.wait_for()
+    expect(save).to_be_hidden()
+    with site.api() as boss:
+        stored = boss.get("/api/sync/get-config.php").json()["data"]["configuration"]
+    assert stored["exclude"] == []
+
+
 def test_the_password_is_never_shown_and_asked_for_when_the_server_changes(
     site: Site, page: Page
 ) -> None:

@@ -14,6 +14,7 @@ from tests.running import configure as configure_account
 ALL: dict[str, object] = {
     "orthanc_storage_path": "/srv/orthanc",
     "hospital_data_path": "C:\\HospitalData",
+    "exclude": ["*.tmp", "!keep.tmp"],
     "ftp_host": "ftp.example.org",
     "ftp_username": "us er",
     "ftp_port": 2121,
@@ -63,7 +64,7 @@ def test_a_home_begins_with_the_documented_values(tmp_path: Path) -> None:
     shown = settings(tmp_path)
 
     assert {name: value for name, value in shown.items() if value is not None} == {
-        "ftp_port": 21, "ftp_path": "/", "ftp_passive": True, "ftp_tls": "auto",
+        "exclude": [], "ftp_port": 21, "ftp_path": "/", "ftp_passive": True, "ftp_tls": "auto",
         "ftp_connections": 8, "ftp_limit_kib_s": 0, "sync_enabled": False, "sync_interval": 120,
         "monitoring_enabled": False, "monitoring_interval": 30, "warnings": [],
         "id": 1,
@@ -79,6 +80,20 @@ def test_settings_not_named_stay_and_an_empty_string_unsets_one(home: Path) -> N
         **ALL, "hospital_data_path": None, "sync_interval": 7, "ftp_password": None,
         "warnings": None, "id": 1, "last_sync_at": None,
     }
+
+
+def test_patterns_are_set_anew_and_an_empty_string_clears_them(home: Path) -> None:
+    configure(home, "--exclude", "*.tmp", "--exclude", "/export/")
+    assert settings(home)["exclude"] == ["*.tmp", "/export/"]
+
+    configure(home, "--exclude", "Thumbs.db")
+    assert settings(home)["exclude"] == ["Thumbs.db"]
+
+    done = configure(home, "--exclude", "ok", "--exclude", "[z-a]")
+    assert (done.returncode, done.stderr.startswith("exclude: entry 2 ")) == (1, True)
+
+    configure(home, "--exclude", "")
+    assert settings(home)["exclude"] == []
 
 
 @pytest.mark.parametrize(

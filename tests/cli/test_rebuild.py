@@ -145,6 +145,7 @@ def test_a_damaged_file_is_moved_aside_and_settings_and_accounts_are_taken_over(
     run_farcopy(home, "user", "add", "ada", "--role", "admin", "--password-stdin",
                 stdin="correct horse battery\n")
     ((home_id,),) = rows(home, "SELECT home_id FROM sync_configuration")
+    rows(home, "UPDATE sync_configuration SET exclude = ?", '["*.tmp"]')
     damage(home, table)
 
     answer = rebuild(home)
@@ -155,11 +156,29 @@ def test_a_damaged_file_is_moved_aside_and_settings_and_accounts_are_taken_over(
     aside = Path(answer["moved_to"])
     assert aside.is_file()
     assert aside.name.startswith("farcopy.sqlite3.damaged-")
-    assert rows(home, "SELECT home_id FROM sync_configuration") == [(home_id,)]
+    assert rows(home, "SELECT home_id, exclude FROM sync_configuration") == [
+        (home_id, '["*.tmp"]')]
     assert run_farcopy(home, "user", "list").stdout == "ada\tadmin\tactive\n"
     assert rows(home, "SELECT status, files_synced FROM sync_history") == [("success", 3)]
     assert sync(home)["message"] == "No new files to sync"  # the password is the old one
     assert rows(home, "SELECT min(id) > 1000000000 FROM replicas") == [(1,)]
+
+
+def test_a_damaged_file_of_a_version_without_a_setting_gets_its_default(home: Path) -> None:
+    rows(home, "ALTER TABLE sync_configuration DROP COLUMN exclude")
+    rows(home, "ALTER TABLE sync_history DROP COLUMN files_excluded")
+    damage(home, "replicas")
+
+    assert rebuild(home)["exit"] == 0
+
+    assert json.loads(run_farcopy(home, "configure", "--json").stdout)["exclude"] == []
+    assert rows(home, "SELECT files_synced, files_excluded FROM sync_history") == [(3, 0)]
+
+
+def test_a_copy_of_what_is_excluded_has_a_source_and_is_left_alone(other_home: Path) -> None:
+    assert run_farcopy(other_home, "configure", "--exclude", "*").returncode == 0
+    answer = rebuild(other_home)
+    assert (answer["exit"], answer["stored"], answer["remote_only"]) == (0, 0, 0)
 
 
 def test_what_cannot_be_read_is_said_to_be_lost(home: Path) -> None:

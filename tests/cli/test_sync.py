@@ -253,9 +253,26 @@ def test_a_dry_run_asks_the_server_nothing_and_leaves_a_new_home_without_a_run(
 
     assert done.returncode == 0
     assert json.loads(done.stdout) == {
-        "send": 2, "check": 0, "wait": 0, "hold": 0, "skip": 0, "bytes": 3000,
+        "send": 2, "check": 0, "wait": 0, "hold": 0, "skip": 0, "excluded": 0, "bytes": 3000,
     }
     assert runs(home) == []
+
+
+def test_what_is_excluded_is_shown_counted_and_not_sent(home: Path, tmp_path: Path) -> None:
+    assert run_farcopy(home, "configure", "--exclude", "/deep/").returncode == 0
+
+    *actions, total = run_farcopy(home, "sync", "--dry-run").stdout.splitlines()
+    assert {tuple(line.split()) for line in actions} == {
+        ("send", "new", "1000", "hospital/a"), ("skip", "excluded", "0", "hospital/deep/b"),
+    }
+    assert total == "1 to send, 0 to check, 0 skipped, 1 excluded; 1000 bytes"
+    as_json = run_farcopy(home, "sync", "--dry-run", "--json").stdout
+    assert json.loads(as_json)["excluded"] == 1
+
+    done = run_farcopy(home, "sync")
+    assert done.returncode == 0
+    assert "(0 unchanged, 1 excluded)" in done.stdout
+    assert set(arrived(tmp_path / "remote/backup")) == {"hospital/a"}
 
 
 def test_a_dry_run_may_be_taken_while_a_run_is_on(

@@ -55,6 +55,7 @@ class Log:
     skipped_files: int = 0
     sent: int = 0
     growing_files: int = 0
+    excluded_files: int = 0
 
     def phase(self, name: str) -> None:
         history.note_phase(self.run_id, name)
@@ -62,6 +63,9 @@ class Log:
     def passed_over(self, unchanged_files: int, skipped_files: int) -> None:
         self.unchanged_files += unchanged_files
         self.skipped_files += skipped_files
+
+    def excluded(self, files: int) -> None:
+        self.excluded_files += files
 
     def problem(self, root: str, path: str, code: str) -> None:
         self.problems.append((root, path, code))

@@ -313,11 +313,15 @@ class Truth(RuleBasedStateMachine):
     def verify(self) -> None:
         self.here.verify()
 
-    @rule(data=st.data(), is_removed=st.booleans())
-    def damage(self, data: Any, is_removed: bool) -> None:
-        there = sorted(n for n in self.here.server.files if not n.startswith("farcopy/"))
-        if there:
-            self.here.damage(data.draw(st.sampled_from(there)), is_removed=is_removed)
+    @rule(label=labels, name=names, is_removed=st.booleans())
+    def damage(self, label: str, name: str, is_removed: bool) -> None:
+        if f"{label}/{name}" in self.here.server.files:
+            self.here.damage(f"{label}/{name}", is_removed=is_removed)
+
+    @rule(patterns=st.sampled_from([(), ("a",), ("ab/",)]))
+    def leave_out(self, patterns: tuple[str, ...]) -> None:
+        if patterns != overview.configuration().settings.exclude:
+            self.here.configure(exclude=list(patterns))
 
     @rule()
     def confirm(self) -> None:

@@ -241,7 +241,8 @@ class Installation:
     def _meant() -> tuple[object, ...]:
         """Which sources and destination: a look at others says nothing of these."""
         now = stored.load().settings
-        return (now.ftp_host, now.ftp_path, now.orthanc_storage_path, now.hospital_data_path)
+        return (now.ftp_host, now.ftp_path, now.orthanc_storage_path, now.hospital_data_path,
+                now.exclude)
 
     # --- what is said, and what is so ---
 
@@ -254,7 +255,10 @@ class Installation:
         for label, path in judging.paths_of(settings).items():
             for file in Path(path).rglob("*") if Path(path).is_dir() else ():
                 name = f"{label}/{file.relative_to(path).as_posix()}"
-                if file.is_file() and not file.is_symlink() and name != "orthanc/index":
+                is_left_out = any(
+                    pattern.rstrip("/") in name.split("/")[1:] for pattern in settings.exclude
+                )
+                if file.is_file() and not file.is_symlink() and not is_left_out:
                     found[name] = file.read_bytes()
         return found
 

@@ -5,6 +5,7 @@ the tests of this folder fail when a part is not what would be written now.
 """
 
 import inspect
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,8 @@ def settings_table() -> str:
 
 def _default(field: Field) -> str:
     value = getattr(_DEFAULTS, field.name)
+    if field.type == "list":
+        return f"`{json.dumps(value)}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return "`null`" if value is None else f"`{value}`"
@@ -40,6 +43,9 @@ def _default(field: Field) -> str:
 def _bounds(field: Field) -> str:
     if field.type == "boolean":
         return ""
+    if field.type == "list":
+        return (f"at most {field.maximum} of 1 to {field.max_length} characters, "
+                f"{field.max_total} in all; never null")
     if field.type == "integer":
         return f"{field.minimum} to {field.maximum}"
     bounds = (

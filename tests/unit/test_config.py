@@ -61,6 +61,29 @@ def test_intervals_go_from_a_minute_to_a_day(field: str, value: int, is_good: bo
         assert set(problems(CONFIGURED, {field: value})) == {field}
 
 
+@pytest.mark.parametrize("value", [
+    None, "", "*.tmp", 1, ("*.tmp",), [1], [None], [""], ["a\n"], ["/"], ["x" * 1001], ["x"] * 201,
+    ["x" * 1000] * 11,
+])
+def test_a_list_is_of_strings_within_bounds_that_are_patterns(value: object) -> None:
+    assert set(problems(CONFIGURED, {"exclude": value})) == {"exclude"}
+
+
+def test_a_list_is_frozen_in_the_settings_and_shown_as_it_was_given() -> None:
+    patterns = ["*.tmp", "# why", "x" * 1000]
+    settings = apply_changes(CONFIGURED, {"exclude": patterns})
+    assert settings.exclude == tuple(patterns)
+    assert settings.shown()["exclude"] == patterns
+    assert isinstance(hash(settings), int)
+    assert apply_changes(settings, {"exclude": []}) == CONFIGURED
+
+
+def test_a_long_pattern_that_is_none_is_named_by_its_beginning() -> None:
+    problem = problems(CONFIGURED, {"exclude": ["ok", "[" + "x" * 500]})["exclude"]
+    assert problem.startswith("entry 2 ")
+    assert problem.endswith(f"[{'x' * 59}…")
+
+
 @pytest.mark.parametrize("value", [1, 0, "true", None])
 def test_booleans_are_true_and_false_only(value: object) -> None:
     assert set(problems(CONFIGURED, {"ftp_passive": value})) == {"ftp_passive"}

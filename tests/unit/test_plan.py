@@ -117,3 +117,33 @@ def test_links_and_special_files_are_skipped_with_their_reason() -> None:
     result = plan(listing, {}, Occasion(NOW, is_manual=True))
     assert only_action(result) == (ActionKind.SKIP, Reason.SYMLINK)
     assert result.vanished == ()
+
+
+def planned_hiding(known: dict[str, LedgerEntry], *names: str) -> Plan:
+    listing = DirectoryListing("orthanc", "ab/cd", excluded=names)
+    return plan(listing, known, Occasion(NOW, is_manual=True))
+
+
+@pytest.mark.parametrize("state", [FileState.PENDING, FileState.FAILED])
+def test_a_file_that_was_due_and_is_excluded_now_is_no_longer_waited_for(state: FileState) -> None:
+    result = planned_hiding({"a": entry(state)}, "a", "new")
+    assert (result.excluded, result.vanished, result.actions) == (("a",), (), ())
+
+
+@pytest.mark.parametrize(
+    "state", [FileState.STORED, FileState.VERIFIED, FileState.SKIPPED, FileState.VANISHED]
+)
+def test_an_excluded_file_that_is_not_due_is_left_as_it_is(state: FileState) -> None:
+    result = planned_hiding({"a": entry(state)}, "a")
+    assert (result.excluded, result.vanished, result.actions) == ((), (), ())
+
+
+def test_an_excluded_file_that_the_tripwire_holds_back_stays_held_back() -> None:
+    held_back = entry(FileState.PENDING)._replace(is_undecided=True)
+    result = planned_hiding({"a": held_back}, "a")
+    assert (result.excluded, result.vanished, result.actions) == ((), (), ())
+
+
+def test_what_is_gone_beside_an_excluded_file_has_vanished() -> None:
+    result = planned_hiding({"a": entry(FileState.STORED), "b": entry(FileState.STORED)}, "a")
+    assert result.vanished == ("b",)

@@ -14,9 +14,12 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Final, Literal
 
 from farcopy.core.errors import PasswordRequired, SettingsInvalid
+from farcopy.core.patterns import is_pattern
 
 PASSWORD_MASK: Final = "********"  # noqa: S105
 MINUTES_A_DAY: Final = 1440
+SHOWN_CHARS: Final = 60
+"""Of a long value in the words of its refusal."""
 TLS_STRENGTH: Final = {"off": 0, "auto": 1, "required": 2}
 """Higher is stronger: a change to a lower one needs the password again."""
 
@@ -30,6 +33,7 @@ class SyncSettings:
 
     orthanc_storage_path: str | None = None
     hospital_data_path: str | None = None
+    exclude: tuple[str, ...] = ()
     ftp_host: str | None = None
     ftp_username: str | None = None
     ftp_password: str | None = None
@@ -49,10 +53,11 @@ class SyncSettings:
     def __repr__(self) -> str:
         return f"SyncSettings({', '.join(f'{k}={v!r}' for k, v in self.shown().items())})"
 
-    def shown(self) -> dict[str, str | int | None]:
+    def shown(self) -> dict[str, str | int | list[str] | None]:
         """Every setting by name, as people and answers may see it: the password masked."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         values["ftp_password"] = None if self.ftp_password is None else PASSWORD_MASK
+        values["exclude"] = list(self.exclude)
         return values
 
     @property
@@ -70,14 +75,18 @@ class SyncSettings:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One setting: its JSON type, bounds and words for documents and forms."""
+    """One setting: its JSON type, bounds and words for documents and forms.
+
+    Of a list (of strings) `maximum` bounds how many, `max_length` each, `max_total` all together.
+    """
 
     name: str
-    type: Literal["string", "integer", "boolean"]
+    type: Literal["string", "integer", "boolean", "list"]
     description: str
     minimum: int = 0
     maximum: int = 0
     max_length: int = 4096
+    max_total: int = 0
     choices: tuple[str, ...] = ()
     is_nullable: bool = True
 
@@ -88,6 +97,12 @@ FIELDS: Final[tuple[Field, ...]] = (
           "Its live index files are never sent."),
     Field("hospital_data_path", "string",
           "Path to the hospital data directory (Windows or POSIX, absolute)."),
+    # All together: what get-config answers must fit into a body (64 KiB) to be posted back.
+    Field("exclude", "list",
+          "What is left out of both directories: patterns in gitignore's syntax, matched to "
+          "paths below each, with forward slashes, upper and lower case told apart. Copies that "
+          "are there stay; an empty list leaves out nothing.",
+          maximum=200, max_length=1000, max_total=10_000, is_nullable=False),
     Field("ftp_host", "string", "FTP server: host name or IP address.", max_length=253),
     Field("ftp_username", "string", "FTP user name; required if ftp_host is set.",
           max_length=255),
@@ -168,6 +183,8 @@ def apply_changes(
 
 
 def _normalised(field: Field, value: object) -> object:
+    if field.type == "list":
+        return tuple(value)  # type: ignore[arg-type]  # checked before
     return None if field.type == "string" and value == "" else value
 
 
@@ -180,6 +197,8 @@ def _problem_of_value(field: Field, value: object) -> str:
         if not field.minimum <= value <= field.maximum:
             return f"must be between {field.minimum} and {field.maximum}"
         return ""
+    if field.type == "list":
+        return _problem_of_list(field, value)
     if value is None or value == "":
         return "" if field.is_nullable else "must not be empty"
     if not isinstance(value, str):
@@ -187,10 +206,32 @@ def _problem_of_value(field: Field, value: object) -> str:
     return _problem_of_text(field, value)
 
 
+def _problem_of_list(field: Field, value: object) -> str:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        return "must be a list of strings"
+    if len(value) > field.maximum:
+        return f"must not have more than {field.maximum} entries"
+    if sum(map(len, value)) > field.max_total:
+        return f"must not be longer than {field.max_total} characters in all"
+    for number, text in enumerate(value, 1):
+        if not 1 <= len(text) <= field.max_length:
+            return f"entry {number} must have 1 to {field.max_length} characters"
+        if _has_control_characters(text):
+            return f"entry {number} must not contain control characters"
+        if not is_pattern(text):
+            shown = text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…"
+            return f"entry {number} is no pattern of gitignore's that farcopy understands: {shown}"
+    return ""
+
+
+def _has_control_characters(text: str) -> bool:
+    return any(unicodedata.category(char) in ("Cc", "Cs") for char in text)
+
+
 def _problem_of_text(field: Field, text: str) -> str:
     if len(text) > field.max_length:
         return f"must not be longer than {field.max_length} characters"
-    if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
+    if _has_control_characters(text):
         return "must not contain control characters"
     if field.choices and text not in field.choices:
         return f"must be one of {', '.join(field.choices)}"

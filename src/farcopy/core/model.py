@@ -74,6 +74,7 @@ class DirectoryListing(NamedTuple):
     """One directory of a source as `Source.scan` yields it.
 
     is_unreadable: it could not be listed; nothing may be concluded from it.
+    excluded: names that are there and hidden by the setting `exclude`.
     """
 
     root: str
@@ -81,6 +82,7 @@ class DirectoryListing(NamedTuple):
     files: tuple[SourceFile, ...] = ()
     skipped: tuple[SkippedName, ...] = ()
     is_unreadable: bool = False
+    excluded: tuple[str, ...] = ()
 
 
 class ActionKind(StrEnum):
@@ -108,7 +110,7 @@ class Reason(StrEnum):
     DEVICE = "device"
     SPECIAL = "special_file"  # whatever else is no regular file
     NAME = "local_name"
-    EXCLUDED = "excluded"
+    EXCLUDED = "excluded"  # the setting `exclude` hides it
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ class Action:
 class Plan:
     """What to do in one directory. Unchanged files are counted, not listed.
 
-    vanished: names the ledger has and the directory no longer.
+    vanished: names the ledger has and the directory no longer. excluded: were due, hidden now.
     """
 
     root: str
@@ -138,6 +140,7 @@ class Plan:
     vanished: tuple[str, ...] = ()
     is_unreadable: bool = False
     unchanged_files: int = 0
+    excluded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +373,7 @@ class RunCounts:
     files_due: int = 0
     bytes_due: int = 0
     files_growing: int = 0
+    files_excluded: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,9 @@ class Source(Protocol):
     def has_directory(self, directory: str) -> bool:
         """False only when it is certainly gone; True in doubt."""
 
+    def is_excluded(self, file: SourceFile) -> bool:
+        """Whether the setting `exclude` hides it now, and a scan would not yield it."""
+
 
 class Remote(Protocol):
     """A destination, over one session. There is no general delete."""
@@ -314,6 +317,9 @@ class RunLog(Protocol):
 
     def problem(self, root: str, path: str, code: str) -> None:
         """A directory or root that could not be read."""
+
+    def excluded(self, files: int) -> None:
+        """Files, beside those told before, that the setting `exclude` hides."""
 
     def growing(self, files: int) -> None:
         """Files that are still being written: the next run takes them."""

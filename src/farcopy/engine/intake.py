@@ -59,6 +59,7 @@ class Intake:
         self._handed_out = 0
         self._unchanged = 0
         self._skipped = 0
+        self._excluded = 0
         self.may_send = True
         self.growing = 0
         self.young = 0
@@ -71,9 +72,10 @@ class Intake:
         self.is_cut = False
         self.young = self.unreadable = self.growing = 0
 
-    def pass_over(self, unchanged_files: int) -> None:
-        """Of directories that need no plan."""
+    def pass_over(self, unchanged_files: int, excluded_files: int = 0) -> None:
+        """unchanged_files: of directories that need no plan. excluded_files: of all."""
         self._unchanged += unchanged_files
+        self._excluded += excluded_files
         self._cut_batches()
 
     def take(self, source: Source, plan: Plan, known: Mapping[str, LedgerEntry]) -> None:
@@ -90,6 +92,7 @@ class Intake:
         ]
         self._skipped += len(skipped)
         news = [name for name in skipped if not _is_noted(known.get(name.name))]
+        news += [SkippedName(name, Reason.EXCLUDED) for name in plan.excluded]
         if news:
             self._ledger.skip(self._run_id, plan.root, plan.directory, news)
 
@@ -117,7 +120,9 @@ class Intake:
             self._hand_out(last_batch(len(self._due), self._connections))
         if self.may_send and (self._unchanged or self._skipped):
             self._log.passed_over(self._unchanged, self._skipped)
-        self._unchanged = self._skipped = 0
+        if self.may_send and self._excluded:
+            self._log.excluded(self._excluded)
+        self._unchanged = self._skipped = self._excluded = 0
 
     def _cut_batches(self) -> None:
         while self._due:

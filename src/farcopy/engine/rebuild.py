@@ -109,7 +109,8 @@ class Rebuilder:
                 what = self._judge(source, file, entries.get(file.name))
             self.counts.add(what)
             self._on_file(file, what)
-        names = {file.name for file in directory.files}
+        # What is excluded has a source all the same.
+        names = {file.name for file in directory.files} | set(directory.excluded)
         for entry in there:
             below = f"{name}/{entry.name}" if name else entry.name
             if not entry.is_folder:

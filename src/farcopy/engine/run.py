@@ -74,7 +74,7 @@ class Run:
             control=control, log=log, clock=clock, settle_s=rules.settle_s,
         )
         self._let_through = (0, 0)
-        self._files = 0
+        self._files = self._excluded = 0
         self._is_scanned = False
         self._gone: list[RootFound] = []
         self._problems = 0
@@ -92,7 +92,7 @@ class Run:
             is_whole=self._is_scanned and not self._intake.is_cut and not self._gone,
             files=self._files, unsent_files=unsent,
             problems=self._problems + self._intake.unreadable,
-            gone=tuple(self._gone),
+            excluded_files=self._excluded, gone=tuple(self._gone),
         )
 
     def execute(self) -> None:
@@ -133,7 +133,7 @@ class Run:
     # --- the scan ---
 
     def _scan(self) -> None:
-        self._files = self._problems = 0
+        self._files = self._problems = self._excluded = 0
         self._gone.clear()
         for source in self._sources.values():
             if not self._control.should_end():
@@ -156,6 +156,7 @@ class Run:
                     seen.update(stretch.directories)
                 files += stretch.files
                 self._files += stretch.files
+                self._excluded += stretch.excluded_files
                 withheld.extend(plan for plan, _ in stretch.plans if plan.vanished)
                 if is_accepted or len(withheld) > WITHHELD_AT_MOST or not is_emptied(
                     known_files, files
@@ -179,7 +180,7 @@ class Run:
 
     def _take(self, source: Source, stretch: Stretch) -> bool:
         """False when the run is to end."""
-        self._intake.pass_over(stretch.unchanged_files)
+        self._intake.pass_over(stretch.unchanged_files, stretch.excluded_files)
         for plan, known in stretch.plans:
             if self._control.should_end():
                 return False
@@ -256,10 +257,15 @@ class Run:
             last = 0
             while page := self._ledger.held_back(last):
                 for _, file in page:
-                    self._intake.add(file)
+                    if not self._is_excluded(file):  # it stays undecided
+                        self._intake.add(file)
                 last = page[-1][0]
         self._intake.flush()
         self._dispatcher.drain()
+
+    def _is_excluded(self, file: SourceFile) -> bool:
+        source = self._sources.get(file.root)
+        return source is not None and source.is_excluded(file)
 
     # --- what was not at rest ---
 
@@ -288,6 +294,8 @@ class Run:
     def _second_look(self, source: Source, directory: str, files: list[SourceFile]) -> None:
         settled = []
         for before in files:
+            if source.is_excluded(before):
+                continue
             try:
                 now = source.stat(before)
             except SourceVanished:

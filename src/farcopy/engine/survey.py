@@ -18,6 +18,7 @@ from farcopy.core.model import (
     Plan,
     Reason,
     RootFound,
+    SourceFile,
     SourcesSeen,
 )
 from farcopy.core.ports import Clock, Ledger, Source
@@ -37,16 +38,22 @@ class Stretch:
 
     unchanged_files: of those in which nothing else is; they have no plan.
     plans: of all others, each with what the ledger knew of the directory.
+    hidden: those in which something is left out by the setting `exclude`.
     """
 
     directories: Sequence[str]
     unchanged_files: int
     plans: Sequence[tuple[Plan, Mapping[str, LedgerEntry]]]
+    hidden: Sequence[DirectoryListing] = ()
+
+    @property
+    def excluded_files(self) -> int:
+        return sum(len(listing.excluded) for listing in self.hidden)
 
     @property
     def files(self) -> int:
-        """Files that are there, whatever becomes of them; not links and the like."""
-        return self.unchanged_files + sum(
+        """Files that are there, whatever becomes of them, left out ones too; no links."""
+        return self.unchanged_files + self.excluded_files + sum(
             plan.unchanged_files + sum(is_of_a_file(action) for action in plan.actions)
             for plan, _ in self.plans
         )
@@ -70,7 +77,16 @@ def survey(source: Source, ledger: Ledger, occasion: Occasion) -> Iterator[Stret
                 for listing in group
                 if listing.directory in new
             ],
+            [listing for listing in group if listing.excluded],
         )
+
+
+def excluded_actions(stretch: Stretch) -> Iterator[Action]:
+    """What is left out, for who shows or counts it; a run does nothing about these."""
+    for listing in stretch.hidden:
+        for name in listing.excluded:
+            file = SourceFile(listing.root, listing.directory, name, 0, 0)
+            yield Action(ActionKind.SKIP, Reason.EXCLUDED, file)
 
 
 def _groups(listings: Iterator[DirectoryListing]) -> Iterator[list[DirectoryListing]]:
@@ -80,7 +96,7 @@ def _groups(listings: Iterator[DirectoryListing]) -> Iterator[list[DirectoryList
     files = 0
     for listing in listings:
         group.append(listing)
-        files += len(listing.files)
+        files += len(listing.files) + len(listing.excluded)
         if len(group) >= limit or files >= FILES_A_QUERY:
             yield group
             limit = min(limit * 2, DIRECTORIES_A_QUERY)
@@ -101,11 +117,13 @@ class Found:
     oldest_mtime_ns: int | None = None
     problems: int = 0
     has_new: bool = False
+    excluded_files: int = 0
     is_cut: bool = False
     gone: list[RootFound] = field(default_factory=list)
 
     def take(self, stretch: Stretch) -> None:
         self.files += stretch.files
+        self.excluded_files += stretch.excluded_files
         for plan_, known in stretch.plans:
             self.problems += plan_.is_unreadable
             for action in plan_.actions:
@@ -125,10 +143,11 @@ class Found:
 
     def seen(self) -> SourcesSeen:
         return SourcesSeen(
-            is_whole=not self.gone and not self.is_cut, files=self.files, unsent_files=self.unsent_files,
+            is_whole=not self.gone and not self.is_cut, files=self.files,
+            unsent_files=self.unsent_files,
             unsent_bytes=self.unsent_bytes, waiting_files=self.waiting_files,
             waiting_bytes=self.waiting_bytes, oldest_mtime_ns=self.oldest_mtime_ns,
-            problems=self.problems, gone=tuple(self.gone),
+            problems=self.problems, excluded_files=self.excluded_files, gone=tuple(self.gone),
         )
 
 

@@ -416,7 +416,8 @@ def _stock_text(facts: Facts) -> str:
     total = stock.held + due
     look = facts.look
     at_least = "" if look is not None and look.ended_at and look.is_whole else "at least "
-    parts = [f"{stock.held:,} of {at_least}{count(total, 'file')} {'is' if total == 1 else 'are'} off-site"]
+    are = "is" if total == 1 else "are"
+    parts = [f"{stock.held:,} of {at_least}{count(total, 'file')} {are} off-site"]
     waiting = due - stock.failed - stock.undecided
     for number, word in (
         (waiting, "waits" if waiting == 1 else "wait"), (stock.failed, "failed"),

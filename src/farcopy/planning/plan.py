@@ -79,6 +79,7 @@ def plan(
         () if listing.is_unreadable else _vanished(listing, known, unchanged_files),
         listing.is_unreadable,
         unchanged_files,
+        tuple(name for name in listing.excluded if _was_due(known.get(name))),
     )
 
 
@@ -139,6 +140,15 @@ def _decide(file: SourceFile, entry: LedgerEntry | None, occasion: Occasion) -> 
     return Action(ActionKind.SEND, Reason.UNFINISHED, file)
 
 
+def _was_due(entry: LedgerEntry | None) -> bool:
+    """What the tripwire holds back is left to it; what is held, to the scrub."""
+    return (
+        entry is not None
+        and entry.state in (FileState.PENDING, FileState.FAILED)
+        and not entry.is_undecided
+    )
+
+
 def _vanished(
     listing: DirectoryListing, known: Mapping[str, LedgerEntry], unchanged: int
 ) -> tuple[str, ...]:
@@ -146,6 +156,7 @@ def _vanished(
         return ()  # every known name was just seen
     here = {file.name for file in listing.files}
     here.update(name for name, _ in listing.skipped)
+    here.update(listing.excluded)
     return tuple(
         sorted(
             name for name, entry in known.items()

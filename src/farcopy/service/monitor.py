@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from farcopy.core.errors import SourceMissing
 from farcopy.core.model import Action
-from farcopy.engine.survey import look_through, survey
+from farcopy.engine.survey import excluded_actions, look_through, survey
 from farcopy.planning.plan import Occasion
 from farcopy.service import waiting, wiring
 from farcopy.store import configuration as stored
@@ -30,6 +30,7 @@ def planned_actions(
             for stretch in survey(source, ledger, occasion):
                 for plan, _ in stretch.plans:
                     yield from plan.actions
+                yield from excluded_actions(stretch)
         except SourceMissing:
             continue
 

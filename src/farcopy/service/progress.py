@@ -67,6 +67,9 @@ class RunProgress:
             lambda: history.note_passed_over(self._run_id, unchanged_files, skipped_files)
         )
 
+    def excluded(self, files: int) -> None:
+        self._patience.persist(lambda: history.note_excluded(self._run_id, files))
+
     def problem(self, root: str, path: str, code: str) -> None:
         _log.warning("source.problem", extra={"run": self._run_id, "root": root, "code": code})
         # At least once: told twice is better than not told.

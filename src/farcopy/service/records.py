@@ -16,6 +16,7 @@ CHART_POINTS: Final = 500
 """More than a screen has columns for; and the answer stays below 100 ms."""
 SKIP_WORDS: Final = {
     Reason.SYMLINK.value: "a symbolic link; links are not followed",
+    Reason.EXCLUDED.value: "left out by a pattern of the setting exclude",
     Reason.SOCKET.value: "a socket, not a file",
     Reason.FIFO.value: "a named pipe, not a file",
     Reason.DEVICE.value: "a device, not a file",

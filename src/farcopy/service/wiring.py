@@ -41,9 +41,13 @@ def sources_of(settings: SyncSettings) -> Sequence[Source]:
     never = (django_settings.FARCOPY_HOME,)
     sources: list[Source] = []
     if settings.orthanc_storage_path:
-        sources.append(orthanc_source(Path(settings.orthanc_storage_path), never))
+        sources.append(
+            orthanc_source(Path(settings.orthanc_storage_path), never, settings.exclude)
+        )
     if settings.hospital_data_path:
-        sources.append(hospital_source(Path(settings.hospital_data_path), never))
+        sources.append(
+            hospital_source(Path(settings.hospital_data_path), never, settings.exclude)
+        )
     return sources
 
 

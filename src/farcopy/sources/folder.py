@@ -7,7 +7,7 @@ not as a parent that is swapped for a link between scan and reading.
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,6 +23,7 @@ from farcopy.core.errors import (
     SourceVanished,
 )
 from farcopy.core.model import DirectoryListing, Reason, SkippedName, SourceFile
+from farcopy.core.patterns import hidden_by
 from farcopy.planning.remote_path import decode_name, decode_path, encode_name, is_too_long
 from farcopy.sources.hashing import hashes_of
 
@@ -43,6 +44,7 @@ class FolderSource:
     label: the root's name in ledger and remote. root: may itself be a link,
     resolved once. never_sent: names directly in the root that are not sent.
     never_entered: directories (FARCOPY_HOME) that are not scanned wherever they lie.
+    exclude: patterns in gitignore's syntax, for paths below the root as the disk names them.
     """
 
     def __init__(
@@ -52,16 +54,21 @@ class FolderSource:
         *,
         never_sent: frozenset[str] = frozenset(),
         never_entered: tuple[Path, ...] = (),
+        exclude: Sequence[str] = (),
     ) -> None:
         self.label = str(label)  # of an enumeration's member, comparing takes longer
         self._never_sent = never_sent
         self._never_entered = frozenset(str(path.resolve()) for path in never_entered)
         self._root = root.resolve()
+        self._is_hidden = hidden_by(exclude) if exclude else None
 
     def scan(self) -> Iterator[DirectoryListing]:
         """Yield every directory, parents first, those of one parent by name.
 
         The ledger's index is in about the same order: it is read from front to back.
+        A directory that is excluded is walked too, without asking for any file's size or time:
+        what is below it has to be counted, must not be taken for gone, and a later `!` may bring
+        some of it back.
 
         Raises: SourceMissing when the root cannot be listed.
         """
@@ -79,6 +86,8 @@ class FolderSource:
                     raise SourceMissing(_name_of(error)) from error
                 if error.errno in (errno.ENOENT, errno.ENOTDIR):
                     continue  # went while we walked; the next run sees it
+                if self._is_hidden and self._is_hidden(f"{decode_path(directory)}/"):
+                    continue  # nobody wants to hear of it; what is held from there stays so
                 yield DirectoryListing(self.label, directory, is_unreadable=True)
                 continue
             below.sort(reverse=True)
@@ -91,15 +100,20 @@ class FolderSource:
         files: list[SourceFile] = []
         skipped: list[SkippedName] = []
         below: list[tuple[str, str]] = []
+        excluded: list[str] = []
         prefix = f"{directory}/" if directory else ""
+        is_hidden = self._is_hidden
+        local_prefix = decode_path(prefix) if is_hidden else ""
         for entry in entries:
             if not directory and entry.name in self._never_sent:
+                continue
+            if is_hidden and is_hidden(local_prefix + entry.name) and not _is_directory(entry):
+                excluded.append(_as_encoded(entry.name))
                 continue
             try:
                 name = encode_name(entry.name)
             except LocalName:
-                shown = entry.name.encode("utf-8", "replace").decode()
-                skipped.append(SkippedName(shown, Reason.NAME))
+                skipped.append(SkippedName(_as_encoded(entry.name), Reason.NAME))
                 continue
             try:
                 # The common case first: neither question follows a link.
@@ -111,7 +125,7 @@ class FolderSource:
                     files.append(
                         SourceFile(self.label, directory, name, seen.st_size, seen.st_mtime_ns)
                     )
-                elif entry.is_dir(follow_symlinks=False) and not _is_junction(entry):
+                elif _is_directory(entry):
                     if is_too_long(directory, name):
                         skipped.append(SkippedName(name, Reason.NAME))
                     elif entry.path not in self._never_entered:
@@ -123,7 +137,10 @@ class FolderSource:
                     skipped.append(SkippedName(name, _kind_of(mode)))
             except FileNotFoundError:
                 continue  # went between listing and stat
-        return DirectoryListing(self.label, directory, tuple(files), tuple(skipped)), below
+        listing = DirectoryListing(
+            self.label, directory, tuple(files), tuple(skipped), excluded=tuple(excluded)
+        )
+        return listing, below
 
     def has_directory(self, directory: str) -> bool:
         try:
@@ -132,6 +149,9 @@ class FolderSource:
             return False
         except OSError:
             return True  # in doubt it is there
+
+    def is_excluded(self, file: SourceFile) -> bool:
+        return self._is_hidden is not None and self._is_hidden(decode_path(file.relative_path))
 
     def stat(self, file: SourceFile) -> SourceFile:
         with self._open(file) as reader:
@@ -273,6 +293,17 @@ def _kind_of(mode: int) -> Reason:
     if stat.S_ISBLK(mode) or stat.S_ISCHR(mode):
         return Reason.DEVICE
     return Reason.SPECIAL
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False) and not _is_junction(entry)
+
+
+def _as_encoded(name: str) -> str:
+    try:
+        return encode_name(name)
+    except LocalName:
+        return name.encode("utf-8", "replace").decode()  # as such names are shown
 
 
 def _is_junction(entry: os.DirEntry[str]) -> bool:

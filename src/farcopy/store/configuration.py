@@ -94,6 +94,7 @@ def _from_row(row: SyncConfiguration) -> StoredConfiguration:
     if row.ftp_password_encrypted is not None:
         password = _decrypted(row.ftp_password_encrypted, str(row.pk))
     values = {name: getattr(row, name) for name in _PLAIN_FIELDS}
+    values["exclude"] = tuple(values["exclude"])
     settings = SyncSettings(ftp_password=password, **values)
     return StoredConfiguration(
         id=row.pk,

@@ -193,6 +193,10 @@ def note_total_known(run_id: int) -> None:
     SyncHistory.objects.filter(pk=run_id).update(is_total_known=True)
 
 
+def note_excluded(run_id: int, files: int) -> None:
+    SyncHistory.objects.filter(pk=run_id).update(files_excluded=F("files_excluded") + files)
+
+
 def note_growing(run_id: int, files: int) -> None:
     SyncHistory.objects.filter(pk=run_id).update(files_growing=files)
 
@@ -332,6 +336,7 @@ def record_of(row: SyncHistory) -> RunRecord:
             files_failed=row.files_failed, files_skipped=row.files_skipped,
             files_unchanged=row.files_unchanged, files_due=row.files_due,
             bytes_due=row.bytes_due, files_growing=row.files_growing,
+            files_excluded=row.files_excluded,
         ),
         error_code=row.error_code,
         error_message=row.error_message,

@@ -37,7 +37,9 @@ class LookRecord:
 
 def key_of(settings: SyncSettings) -> str:
     """Which files are meant: the same for the same roots and patterns."""
-    meant = [settings.orthanc_storage_path, settings.hospital_data_path]
+    meant = [
+        settings.orthanc_storage_path, settings.hospital_data_path, list(settings.exclude)
+    ]
     return hashlib.sha256(json.dumps(meant).encode()).hexdigest()
 
 

@@ -27,6 +27,7 @@ class SyncConfiguration(models.Model):
 
     orthanc_storage_path = models.TextField(null=True)
     hospital_data_path = models.TextField(null=True)
+    exclude = models.JSONField(default=list)
     ftp_host = models.CharField(max_length=253, null=True)
     ftp_username = models.CharField(max_length=255, null=True)
     ftp_password_encrypted = models.TextField(null=True)
@@ -232,6 +233,7 @@ class SyncHistory(models.Model):
     files_growing = models.BigIntegerField(default=0)
     bytes_failed = models.BigIntegerField(default=0, db_default=0)
     is_total_known = models.BooleanField(default=False, db_default=False)
+    files_excluded = models.BigIntegerField(default=0, db_default=0)
 
     # For the eye only, refreshed once a second while the run is on.
     phase = models.CharField(max_length=20, default="")

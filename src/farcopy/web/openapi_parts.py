@@ -59,7 +59,12 @@ def _property(field: Field) -> dict[str, Any]:
         "description": field.description,
         "examples": [SETTING_EXAMPLES[field.name]],
     }
-    if field.type == "integer":
+    if field.type == "list":
+        shown |= {
+            "type": "array", "maxItems": field.maximum,
+            "items": {"type": "string", "minLength": 1, "maxLength": field.max_length},
+        }
+    elif field.type == "integer":
         shown |= {"minimum": field.minimum, "maximum": field.maximum}
     elif field.choices:
         shown["enum"] = list(field.choices)

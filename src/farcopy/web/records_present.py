@@ -19,6 +19,7 @@ def run_line(run: RunRecord, now: datetime) -> dict[str, object]:
         "destination": run.destination,
         "files_failed": counts.files_failed,
         "files_skipped": counts.files_skipped,
+        "files_excluded": counts.files_excluded,
         "files_unchanged": counts.files_unchanged,
         "error_code": run.error_code,
         "error_message": run.error_message,

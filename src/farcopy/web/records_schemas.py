@@ -15,6 +15,7 @@ class RunLine(HistoryEntry):
     destination: str = told("The host without ftp. or www., its first label.", "godaddy")
     files_failed: int = told("Files that could not be sent.", 2)
     files_skipped: int = told("Files skipped by rule: links, special files.", 0)
+    files_excluded: int = told("Files that a pattern of the setting exclude hid.", 12)
     files_unchanged: int = told("Files that were off-site already.", 1842)
     error_code: str = told("Code of what ended it early, or empty.", "")
     error_message: str | None = told(
@@ -45,7 +46,7 @@ class FileEntry(BaseModel):
     root: str = told("Which source: orthanc or hospital.", "orthanc")
     path: str = told("Relative to the source, forward slashes.", "ab/cd/abcd1234")
     outcome: Literal["failed", "vanished", "skipped"] = told("What became of it.", "failed")
-    reason: str = told("A code; of an error, or symlink, socket, fifo, …", "path_refused")
+    reason: str = told("A code; of an error, or symlink, socket, fifo, excluded, …", "path_refused")
     text: str = told(
         "The reason for people.",
         "the server refused this path; check permissions and name rules on the remote",

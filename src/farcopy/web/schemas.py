@@ -14,6 +14,7 @@ from farcopy.core.config import FIELDS, PASSWORD_MASK, Field
 SETTING_EXAMPLES: dict[str, object] = {
     "orthanc_storage_path": "C:\\Orthanc\\OrthancStorage",
     "hospital_data_path": "C:\\HospitalData",
+    "exclude": ["Thumbs.db", "*.tmp", "/export/"],
     "ftp_host": "ftp.godaddy.com",
     "ftp_username": "your-username",
     "ftp_password": PASSWORD_MASK,
@@ -30,7 +31,9 @@ SETTING_EXAMPLES: dict[str, object] = {
     "monitoring_enabled": False,
     "monitoring_interval": 30,
 }
-_PYTHON_TYPES: dict[str, type] = {"string": str, "integer": int, "boolean": bool}
+_PYTHON_TYPES: dict[str, Any] = {
+    "string": str, "integer": int, "boolean": bool, "list": list[str],
+}
 
 
 def told(description: str, example: object, **more: Any) -> Any:

@@ -5,7 +5,7 @@ import { explain } from "./failure.js";
 import { capital } from "./format.js";
 
 // specs: { name, label, type, hint, unit, choices, value, … }; type: text, password, number,
-// checkbox or select.
+// checkbox, select or lines (a list, one entry a line).
 export class Form {
   constructor(specs, onChange = () => {}) {
     this.fields = new Map(specs.map((spec) => [spec.name, new Field(spec, onChange)]));
@@ -70,6 +70,8 @@ class Field {
     const common = { id: spec.name, name: spec.name, "aria-describedby": described, oninput: onChange };
     this.input = spec.type === "select"
       ? h("select", common, spec.choices.map(([value, text]) => h("option", { value }, text)))
+      : spec.type === "lines"
+      ? h("textarea", { ...common, rows: 3, placeholder: spec.placeholder, spellcheck: "false", autocapitalize: "none" })
       : h("input", {
         ...common, type: spec.type || "text", autocomplete: spec.autocomplete || "off",
         inputmode: spec.type === "number" ? "numeric" : null, placeholder: spec.placeholder,
@@ -88,11 +90,12 @@ class Field {
   get value() {
     if (this.spec.type === "checkbox") return this.input.checked;
     if (this.spec.type === "number") return asInteger(this.input);
+    if (this.spec.type === "lines") return this.input.value.split("\n").filter((line) => line.trim());
     return this.input.value;
   }
 
   get isChanged() {
-    return this.value !== this.first;
+    return JSON.stringify(this.value) !== JSON.stringify(this.first);
   }
 
   get hasError() {
@@ -101,7 +104,7 @@ class Field {
 
   set(value) {
     if (this.spec.type === "checkbox") this.input.checked = value === true;
-    else this.input.value = value ?? "";
+    else this.input.value = Array.isArray(value) ? value.join("\n") : value ?? "";
     this.first = this.value;
   }
 

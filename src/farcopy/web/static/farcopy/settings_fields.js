@@ -5,6 +5,7 @@ const PATH = "An absolute path, Windows or POSIX; it is only ever read.";
 export const FIELDS = {
   orthanc_storage_path: { label: "Orthanc storage directory", hint: `${PATH} Orthanc's live index is never sent.`, placeholder: "/var/lib/orthanc/db" },
   hospital_data_path: { label: "Hospital data directory", hint: PATH, placeholder: "/srv/hospital" },
+  exclude: { label: "Leave out", type: "lines", hint: "One pattern a line, in gitignore's syntax: Thumbs.db, *.tmp, /export/. Upper and lower case differ. Copies that are there stay.", placeholder: "Thumbs.db" },
   ftp_host: { label: "Server", hint: "Host name or address, without ftp://", placeholder: "ftp.example.com" },
   ftp_port: { label: "Port", type: "number", hint: "Usually 21" },
   ftp_username: { label: "User name" },
@@ -23,7 +24,7 @@ export const FIELDS = {
 };
 
 export const GROUPS = [
-  { name: "What is copied", about: "One directory or both.", fields: ["orthanc_storage_path", "hospital_data_path"] },
+  { name: "What is copied", about: "One directory or both.", fields: ["orthanc_storage_path", "hospital_data_path", "exclude"] },
   { name: "Where to", about: "The account on the FTP server. A change of server or user makes another destination, with nothing stored there yet.", fields: ["ftp_host", "ftp_port", "ftp_username", "ftp_password", "ftp_path"] },
   { name: "Encryption", about: "FTPS (explicit TLS). A server once seen with TLS is refused without.", fields: ["ftp_tls", "ftp_tls_ca", "ftp_tls_fingerprint"] },
   { name: "Line", about: "How farcopy uses your line.", fields: ["ftp_limit_kib_s", "ftp_connections", "ftp_passive"] },

@@ -32,7 +32,7 @@ function facts({ run, files_due: due, bytes_per_s: speed }) {
   return h("dl", { class: "facts" },
     fact("Copied", count(run.files_synced, "file"), `of ${number(due)} due, ${size(run.total_size_bytes)}`),
     fact("Took", duration(run.duration_seconds), speed ? rate(speed) : "nothing was sent"),
-    fact("Did not go", number(run.files_failed), `${number(run.files_skipped)} skipped by rule, ${number(run.files_unchanged)} off-site already`),
+    fact("Did not go", number(run.files_failed), `${number(run.files_skipped)} skipped by rule, ${run.files_excluded ? `${number(run.files_excluded)} left out, ` : ""}${number(run.files_unchanged)} off-site already`),
     fact("Asked by", run.requested_by || run.sync_type, run.completed_at ? `ended ${run.completed_at}` : "still on"));
 }
 
