@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 from farcopy.core.errors import LedgerTrouble
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
-from farcopy.planning.verdict import growing_warning
 from farcopy.service import overview
 from farcopy.service.overview import CurrentSync, StatusView
 from farcopy.service.times import shown
@@ -87,11 +86,12 @@ def summary_lines(summary: RunSummary) -> list[str]:
     if counts.files_excluded:
         passed_over += f", {counts.files_excluded} excluded"
     lines = [f"{head} in {summary.duration_s:.1f} s ({passed_over})"]
+    if not counts.files_synced and summary.server_seen_at is not None:
+        lines[0] += f"; the server was last reached {shown(summary.server_seen_at)}"
     if summary.error_message:
         lines.append(summary.error_message)
     lines.extend(f"  {line}" for line in summary.errors if line != summary.error_message)
-    if counts.files_growing:
-        lines.append(growing_warning(counts.files_growing))
+    lines.extend(f"warning: {warning}" for warning in summary.warnings)
     return lines
 
 

@@ -207,7 +207,7 @@ def test_a_link_that_is_not_followed_is_a_warning_with_an_example(here: Installa
     here.run()
     told = [text for text in overview.configuration().warnings if "never sent" in text]
     assert told == [
-        "1 entry never sent (a symbolic link; links are not followed), as hospital/more"]
+        "1 entry is never sent (a symbolic link; links are not followed), as hospital/more"]
 
 
 # --- at random ---

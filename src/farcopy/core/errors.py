@@ -10,7 +10,8 @@ FarcopyError
 │   └── ConnectionLost · ReplyTimeout · OutOfStep · TooManyConnections
 ├── RunError       no file can be sent now: the run stops
 │   ├── DnsFailed · ConnectFailed · HostRefused · NotFtp · TlsFailed · LoginRefused
-│   └── RemotePathMissing · RemoteReadOnly · RemoteFull · DataConnectionFailed · TimedOut
+│   ├── RemotePathMissing · RemoteReadOnly · RemoteFull · EverythingRefused · DataConnectionFailed
+│   └── TimedOut
 ├── ConfigError    an admin has to change something first
 │   ├── SettingsInvalid · FtpNotConfigured · SourcesNotConfigured · PasswordRequired
 │   ├── EnvironmentInvalid · KeyMismatch · KeyUnusable · KeyFits
@@ -246,6 +247,14 @@ class RemoteReadOnly(RunError):
 class RemoteFull(RunError):
     code = "remote_full"
     text = "the remote is full (disk or quota); make room there, then sync again"
+
+
+class EverythingRefused(RunError):
+    code = "everything_refused"
+    text = (
+        "the server takes no file at all, whatever its name: check the account's permissions "
+        "and quota on the remote, then sync again"
+    )
 
 
 class DataConnectionFailed(RunError):

@@ -378,7 +378,9 @@ class RunCounts:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A finished run. errors: at most 100 lines, then one that counts the rest."""
+    """A finished run. errors: at most 100 lines, then one that counts the rest. warnings: of
+    what was passed over and is no failure. server_seen_at: when the server last let us in.
+    """
 
     run_id: int
     sync_type: SyncType
@@ -389,6 +391,8 @@ class RunSummary:
     error_code: str = ""
     error_message: str | None = None
     errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    server_seen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,9 @@ from farcopy.core.errors import FarcopyError
 from farcopy.core.ports import Remote, Stop
 from farcopy.planning.tuning import Seen
 
+REFUSALS_IN_A_ROW = 36
+"""A few dozen: as many round trips, not as many as there are files."""
+
 
 class RunControl:
     """Ends a run from inside (an error that no file can get past) or outside (a stop)."""
@@ -18,6 +21,7 @@ class RunControl:
         self._failure: FarcopyError | None = None
         self._is_untidy = False
         self._changed_files = 0
+        self._refusals = 0
 
     def fail(self, error: FarcopyError) -> None:
         """Only the first counts: those after it are mostly its consequences."""
@@ -36,6 +40,18 @@ class RunControl:
     @property
     def is_untidy(self) -> bool:
         return self._is_untidy
+
+    def note_stored(self) -> None:
+        """The server takes files."""
+        with self._lock:
+            self._refusals = 0
+
+    def note_refusal(self) -> bool:
+        """The server would not have a file whose name is as plain as can be. Whether that is so
+        of file after file, and it is the account and not the files."""
+        with self._lock:
+            self._refusals += 1
+            return self._refusals >= REFUSALS_IN_A_ROW
 
     def note_changed(self) -> None:
         """A file changed while it was sent."""

@@ -23,6 +23,8 @@ from farcopy.planning.batches import batch_limit, cut, last_batch, next_batch
 from farcopy.planning.plan import Occasion, decide_all
 
 READ_BYTES = 1024 * 1024
+AGAIN_AT_MOST = 20_000
+"""Failed files that wait for the end of the scan, a few MB; others of them go as they come."""
 
 
 class Intake:
@@ -55,6 +57,7 @@ class Intake:
         self._settle_s = settle_s
         self._due: list[SourceFile] = []
         self._due_bytes = 0
+        self._again: list[SourceFile] = []
         self._batches = 0
         self._handed_out = 0
         self._unchanged = 0
@@ -115,7 +118,11 @@ class Intake:
         self._cut_batches()
 
     def flush(self) -> None:
-        """Hand out what is due, and tell what needed nothing."""
+        """Hand out what is due, and tell what needed nothing. What failed before goes last: it
+        must not keep the others."""
+        again, self._again = self._again, []
+        for file in again:
+            self.add(file)
         while self._due:
             self._hand_out(last_batch(len(self._due), self._connections))
         if self.may_send and (self._unchanged or self._skipped):
@@ -165,6 +172,8 @@ class Intake:
                 (confirmed if is_same else changed).append(action.file)
             elif held_md5 and action.reason in (Reason.CHANGED, Reason.RETURNED):
                 changed.append(action.file)
+            elif action.reason is Reason.RETRY and len(self._again) < AGAIN_AT_MOST:
+                self._again.append(action.file)
             else:
                 self.add(action.file)
         if confirmed:

@@ -23,11 +23,16 @@ T = TypeVar("T")
 class ReadingSession:
     """Does pieces of work over one remote. A stop ends it between two blocks or waits.
 
-    retry_scale: factor on the waits between attempts.
+    retry_scale: factor on the waits between attempts. on_open: told when the server has let
+    us in.
     """
 
-    def __init__(self, remote: Remote, stop: Stop, retry_scale: float = 1.0) -> None:
+    def __init__(
+        self, remote: Remote, stop: Stop, retry_scale: float = 1.0,
+        on_open: Callable[[], None] = lambda: None,
+    ) -> None:
         self._remote = remote
+        self._on_open = on_open
         self._stop = stop
         self._retry_scale = retry_scale
         self._is_open = False
@@ -45,6 +50,7 @@ class ReadingSession:
                 if not self._is_open:
                     self._remote.open()
                     self._is_open = True
+                    self._on_open()
                 return work(self._remote)
             except (SessionError, RunError) as error:
                 self._is_open = False

@@ -13,18 +13,23 @@ from datetime import timedelta
 
 from farcopy.core.errors import (
     ConnectFailed,
+    EverythingRefused,
     FarcopyError,
     Fenced,
     FileError,
+    HashMismatch,
     Interrupted,
+    PathRefused,
     ReplyTimeout,
     RunError,
     Scope,
     SessionError,
+    SizeMismatch,
     SourceChanged,
     SourceVanished,
     TimedOut,
     TooManyConnections,
+    UploadRefused,
 )
 from farcopy.core.model import ClaimedFile, Outcome, StoreResult, Upload
 from farcopy.core.ports import Clock, Ledger, Remote, RunLog, Source
@@ -32,7 +37,7 @@ from farcopy.core.states import FileState
 from farcopy.engine.control import Pace, RunControl, SessionGate
 from farcopy.engine.throttle import Throttle, ThrottledReader
 from farcopy.planning.continuing import is_worth_continuing
-from farcopy.planning.remote_path import remote_path, temporary_name
+from farcopy.planning.remote_path import is_plain, remote_path, temporary_name
 from farcopy.planning.retry import ATTEMPTS, RETRY_SOON, decide_retry
 
 RECORD_FILES = 64
@@ -42,6 +47,7 @@ LARGE_BYTES = 4 * 1024 * 1024
 what is not recorded when we are killed is asked for again, file by file."""
 DISCARD_WITHIN_S = 5.0
 """A stop does not wait longer for the remote; what stays is swept by the next run."""
+_REFUSALS = (PathRefused, UploadRefused, SizeMismatch, HashMismatch)
 LOST_FILES = 5
 """Files in a row given up for lost connections: the line is not fit, the run stops. Otherwise
 ten thousand files would each use up their three attempts."""
@@ -53,9 +59,26 @@ class Job:
 
     claimed: ClaimedFile
     upload: Upload
+    line: "_Line"
     attempts: int = 0
     tries: int = 0
     wait_s: float = 0.0
+
+
+class _Line:
+    """Bytes of one file on the line: told as they go, and taken back when they were for nothing."""
+
+    def __init__(self, told: Callable[[int], None]) -> None:
+        self._told = told
+        self._bytes = 0
+
+    def sent(self, count: int) -> None:
+        self._bytes += count
+        self._told(count)
+
+    def take_back(self) -> None:
+        self._told(-self._bytes)
+        self._bytes = 0
 
 
 class TransferWorker:
@@ -139,7 +162,7 @@ class TransferWorker:
     def _claim(self, batch_id: int) -> None:
         self._open_batches.append(batch_id)
         claimed = self._ledger.claim(batch_id)
-        self._todo.extend(Job(file, self._upload(file)) for file in claimed)
+        self._todo.extend(self._job(file) for file in claimed)
 
     def _has_more(self) -> bool:
         """Whether there is a file to send; if need be of the next batch, so that the last
@@ -210,7 +233,15 @@ class TransferWorker:
                 job.upload = replace(job.upload, left_over=name)
             yield job.upload
 
-    def _upload(self, claimed: ClaimedFile) -> Upload:
+    def _job(self, claimed: ClaimedFile) -> Job:
+        line = _Line(self._log.sent_bytes)
+        return Job(claimed, self._upload(claimed, line), line)
+
+    def _upload(self, claimed: ClaimedFile, line: _Line) -> Upload:
+        def on_bytes(count: int) -> None:
+            line.sent(count)
+            self._pace.note_bytes(count)
+
         file = claimed.file
         source = self._sources[file.root]
         return Upload(
@@ -221,12 +252,8 @@ class TransferWorker:
             open_source=lambda: ThrottledReader(source.open(file), self._throttle),
             may_publish=lambda md5: self._ledger.intend(claimed.replica_id, claimed.claim, md5),
             withdraw=lambda: self._ledger.withdraw(claimed.replica_id, claimed.claim),
-            on_bytes=self._on_bytes,
+            on_bytes=on_bytes,
         )
-
-    def _on_bytes(self, count: int) -> None:
-        self._log.sent_bytes(count)
-        self._pace.note_bytes(count)
 
     # --- sessions ---
 
@@ -286,7 +313,9 @@ class TransferWorker:
         error = result.error
         if error is not None:
             self._control.note_untidy()
+            job.line.take_back()
         if error is None:
+            self._control.note_stored()
             self._idle_losses = self._lost_files = 0
             self._pace.note_file()
             state = FileState.VERIFIED if result.is_verified else FileState.STORED
@@ -314,6 +343,10 @@ class TransferWorker:
             self._todo.append(job)
             return
         self._fail(job, error, decision.retry_in)
+        # Whatever this server dislikes, it is not the name.
+        is_of_no_name = isinstance(error, _REFUSALS) and is_plain(job.claimed.file.relative_path)
+        if is_of_no_name and self._control.note_refusal():
+            raise EverythingRefused from error
         if error.scope in (Scope.SESSION, Scope.RUN):
             self._lost_files += 1
             if isinstance(error, RunError) or self._lost_files >= LOST_FILES:
@@ -327,7 +360,7 @@ class TransferWorker:
             if is_worth_continuing(job.upload.size_bytes):
                 self._left_over[claimed.replica_id] = job.upload.temporary_name
             job.claimed = claimed
-            job.upload = self._upload(claimed)
+            job.upload = self._upload(claimed, job.line)
 
     def _leave_to_settle(self, job: Job, error: SourceChanged) -> None:
         """It is being written to: back to pending, until a second look finds it at rest."""

@@ -40,6 +40,11 @@ def is_too_long(directory: str, name: str) -> bool:
     )
 
 
+def is_plain(relative_path: str) -> bool:
+    """Letters, digits, dots, dashes and underscores only: no server has anything against it."""
+    return not _SPECIAL.search(relative_path.replace("/", ""))
+
+
 def encode_name(name: str) -> str:
     """Raises: LocalName for a Windows name that is no text (a lone surrogate)."""
     if not _SPECIAL.search(name) and name not in (".", ".."):

@@ -17,6 +17,8 @@ CRASH_WAIT = timedelta(seconds=5)
 CRASH_WAIT_MAX = timedelta(seconds=25)
 """After the second crash in a row and on: no hot loop, and yet each start goes on within 30 s."""
 SCRUB_EVERY = timedelta(hours=24)
+ASK_EVERY = timedelta(hours=24)
+"""A server that nobody needed for so long is asked whether it still lets us in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +70,15 @@ def next_scrub_due(
     """
     begin = last_started_at or first_success
     return None if begin is None else begin + SCRUB_EVERY
+
+
+def next_asking_due(
+    last_seen_at: datetime | None, last_asked_at: datetime | None
+) -> datetime | None:
+    """When an idle service logs in; None before the server was reached for the first time.
+
+    Once a day, also when it is refused: hosts ban who tries on.
+    """
+    if last_seen_at is None:
+        return None
+    return max(last_seen_at, last_asked_at or last_seen_at) + ASK_EVERY

@@ -1,6 +1,8 @@
 """How a run is told: its status, its messages, its list of errors. Pure."""
 
-from farcopy.core.model import RunCounts
+from typing import Final
+
+from farcopy.core.model import Reason, RunCounts
 from farcopy.core.states import RunEnd, RunState
 
 MAX_ERRORS = 100
@@ -27,6 +29,24 @@ def shorten(errors: list[str], total: int) -> tuple[str, ...]:
     if total > len(lines):
         lines = [*lines, f"… and {total - len(lines)} more"]
     return tuple(lines)
+
+
+SKIP_WORDS: Final[dict[str, str]] = {
+    Reason.SYMLINK.value: "a symbolic link; links are not followed",
+    Reason.EXCLUDED.value: "left out by a pattern of the setting exclude",
+    Reason.SOCKET.value: "a socket, not a file",
+    Reason.FIFO.value: "a named pipe, not a file",
+    Reason.DEVICE.value: "a device, not a file",
+    Reason.SPECIAL.value: "no regular file",
+    Reason.NAME.value: "the name is too long or cannot be expressed on the remote",
+}
+"""Why an entry is never sent, for people: by the Reason's value."""
+
+
+def skipped_warning(entries: int, why: str, example: str) -> str:
+    """Of entries that are never sent, by rule: how many, why, and one of them."""
+    subject = "1 entry is" if entries == 1 else f"{entries:,} entries are"
+    return f"{subject} never sent ({why}), as {example}"
 
 
 def growing_warning(files: int) -> str:

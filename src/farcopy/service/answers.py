@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from farcopy.core.config import SyncSettings
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
-from farcopy.planning.verdict import growing_warning
 from farcopy.service.freezing import Freeze
 from farcopy.service.overview import ConfigurationView, CurrentSync, StatusView
 from farcopy.service.times import shown
@@ -91,8 +90,10 @@ def sync(summary: RunSummary) -> Data:
     if summary.state is RunState.SUCCESS and not summary.counts.files_synced:
         data["total_size_mb"] = 0
         data["message"] = "No new files to sync"
-    if summary.counts.files_growing:
-        data["warnings"] = [growing_warning(summary.counts.files_growing)]
+    if not summary.counts.files_synced and summary.server_seen_at is not None:
+        data["server_seen_at"] = shown(summary.server_seen_at)
+    if summary.warnings:
+        data["warnings"] = list(summary.warnings)
     if summary.state is not RunState.SUCCESS:
         data["errors"] = list(summary.errors)
     return data

@@ -19,6 +19,7 @@ from farcopy.planning.schedule import next_look_due, next_run_due
 from farcopy.service import auditing, marks, monitor
 from farcopy.service.execution import carry_out
 from farcopy.service.scrub import Scrub
+from farcopy.service.server_watch import ServerWatch
 from farcopy.service.stop import StopSignal
 from farcopy.service.trail_watch import TrailWatch
 from farcopy.settings.environment import Environment
@@ -122,6 +123,7 @@ class BackgroundService:
         self._retry_s = FIRST_RETRY_S
         self._last_complaint = ""
         self._trail = TrailWatch()
+        self._server = ServerWatch()
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """on_ready: called when requests are taken, or will be once the database is well.
@@ -135,6 +137,7 @@ class BackgroundService:
                     wait_s = self._turn(ends)
             finally:
                 self._scrub.give_way()
+                self._server.end()
                 _log.info("service.stopped")
                 if self._engine is not None and self._trouble is None:
                     auditing.note("service.stopped")
@@ -240,6 +243,7 @@ class BackgroundService:
         if settings.monitoring_enabled and settings.has_source:
             self._monitor(row)
         self._scrub.go_on(row)
+        self._server.go_on(row)
 
     def _monitor(self, row: StoredConfiguration) -> None:
         now = timezone.now()

@@ -11,11 +11,10 @@ from typing import Final
 from farcopy.core.config import standing_warnings
 from farcopy.core.model import Reason
 from farcopy.core.states import FileState
-from farcopy.planning.health import count, duration
-from farcopy.planning.verdict import growing_warning
+from farcopy.planning.health import duration
+from farcopy.planning.verdict import SKIP_WORDS, growing_warning, skipped_warning
 from farcopy.service import auditing, judging
 from farcopy.service.freezing import freeze_of
-from farcopy.service.records import SKIP_WORDS
 from farcopy.store import configuration as stored
 from farcopy.store import counters, history
 from farcopy.store.configuration import StoredConfiguration
@@ -72,10 +71,7 @@ def _of_the_ledger(destination: Destination, roots: set[str]) -> Iterator[str]:
             skipped[row.reason] = skipped.get(row.reason, 0) + row.files
     for reason, number in sorted(skipped.items()):
         example = history.example_of_skipped(destination.pk, reason, roots)
-        yield (
-            f"{count(number, 'entry').replace('entrys', 'entries')} never sent "
-            f"({SKIP_WORDS.get(reason, reason)}), as {example}"
-        )
+        yield skipped_warning(number, SKIP_WORDS.get(reason, reason), example)
 
 
 def _of_the_server(destination: Destination, now: datetime) -> Iterator[str]:

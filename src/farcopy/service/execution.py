@@ -34,7 +34,7 @@ from farcopy.service.progress import RunProgress
 from farcopy.service.stop import StopSignal
 from farcopy.settings.environment import Environment
 from farcopy.store import configuration as stored
-from farcopy.store import history, looks, turns
+from farcopy.store import counters, history, looks, turns
 from farcopy.store.configuration import StoredConfiguration
 from farcopy.store.models import Destination
 from farcopy.store.patience import Patience, patient_ledger
@@ -240,6 +240,7 @@ def _note_what_waits(
     run_id: int, destination: Destination, control: RunControl, patience: Patience
 ) -> None:
     with contextlib.suppress(LedgerTrouble):  # a point of a curve, and for the eye
+        patience.persist(counters.fold)
         record = patience.persist(lambda: history.get(run_id))
         is_whole = record.end == RunEnd.FINISHED and control.failure is None
         patience.persist(

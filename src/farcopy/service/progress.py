@@ -19,13 +19,15 @@ from farcopy.core.errors import LedgerTrouble
 from farcopy.engine.throttle import Throttle
 from farcopy.service import waiting
 from farcopy.service.stop import StopSignal
-from farcopy.store import configuration, history
+from farcopy.store import configuration, counters, history
 from farcopy.store.patience import Patience
 
 WRITE_S = 1.0
 RATE_OVER_S = 10.0
 SAMPLE_S = 300.0
 """A run may last for days; the curve of what waits is to have a shape by then."""
+FOLD_S = 15.0
+"""Some ten thousand changes of counters at most wait to be added up."""
 _log = logging.getLogger("farcopy.sync")
 
 
@@ -102,6 +104,7 @@ class RunProgress:
     def _write_on(self) -> None:
         marks: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
         sample_due_s = time.monotonic() + SAMPLE_S
+        fold_due_s = time.monotonic() + FOLD_S
         try:
             while not self._ended.wait(WRITE_S):
                 with self._lock:
@@ -114,6 +117,10 @@ class RunProgress:
                 if time.monotonic() >= sample_due_s:
                     sample_due_s += SAMPLE_S
                     self._sample()
+                if time.monotonic() >= fold_due_s:
+                    fold_due_s += FOLD_S
+                    with contextlib.suppress(LedgerTrouble):  # the next time does it
+                        counters.fold()
         finally:
             connection.close()
 

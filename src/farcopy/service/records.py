@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from farcopy.core.model import Reason
 from farcopy.planning.backlog import Sample, thinned
+from farcopy.planning.verdict import SKIP_WORDS
 from farcopy.service.runs import text_of_code
 from farcopy.store import backlog, run_details
 from farcopy.store.history import RunRecord
@@ -14,15 +14,6 @@ from farcopy.store.run_details import FileLine, RunPoint
 
 CHART_POINTS: Final = 500
 """More than a screen has columns for; and the answer stays below 100 ms."""
-SKIP_WORDS: Final = {
-    Reason.SYMLINK.value: "a symbolic link; links are not followed",
-    Reason.EXCLUDED.value: "left out by a pattern of the setting exclude",
-    Reason.SOCKET.value: "a socket, not a file",
-    Reason.FIFO.value: "a named pipe, not a file",
-    Reason.DEVICE.value: "a device, not a file",
-    Reason.SPECIAL.value: "no regular file",
-    Reason.NAME.value: "the name is too long or cannot be expressed on the remote",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ asking process and the service need not be the same.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from django.utils import timezone
 
@@ -21,8 +21,15 @@ from farcopy.core.errors import (
 )
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunEnd, RunState, SyncType
-from farcopy.planning.verdict import MAX_ERRORS, shorten
+from farcopy.planning.verdict import (
+    MAX_ERRORS,
+    SKIP_WORDS,
+    growing_warning,
+    shorten,
+    skipped_warning,
+)
 from farcopy.store import configuration, history, lease
+from farcopy.store.history import RunRecord
 from farcopy.store.patience import Patience
 
 POLL_S = 0.1
@@ -161,7 +168,16 @@ def summary(run_id: int) -> RunSummary:
         error_code=run.error_code,
         error_message=run.error_message,
         errors=shorten(lines, total),
+        warnings=tuple(_passed_over(run)),
+        server_seen_at=history.server_seen_at(run_id),
     )
+
+
+def _passed_over(run: RunRecord) -> Iterator[str]:
+    if run.counts.files_growing:
+        yield growing_warning(run.counts.files_growing)
+    for reason, number, example in history.newly_skipped(run.id):
+        yield skipped_warning(number, SKIP_WORDS.get(reason, reason), example)
 
 
 def text_of_code(code: str) -> str:

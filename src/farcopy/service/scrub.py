@@ -141,7 +141,10 @@ class _Slice:
         _log.info("verify.started", extra={"verification": record.id, "kind": "scrub"})
         held = DatabaseProofs(destination.pk)
         files = math.ceil(held.held_files() * self._environment.scrub_percent / 100)
-        session = ReadingSession(self._remote, self._pause, self._environment.retry_scale)
+        session = ReadingSession(
+            self._remote, self._pause, self._environment.retry_scale,
+            lambda: wiring.note_what_was_learnt(self._remote, self._row),
+        )
         verifier = Verifier(
             session, held, clock,
             on_check=lambda check: tell_wrong(record.id, check),

@@ -10,6 +10,7 @@ from pathlib import Path
 from django.conf import settings as django_settings
 
 from farcopy.core.config import SyncSettings
+from farcopy.core.errors import LedgerTrouble
 from farcopy.core.ports import Remote, Source, Stop
 from farcopy.engine.reading import ReadingSession
 from farcopy.ftp.folders import KnownFolders
@@ -99,7 +100,9 @@ def reading_session(
 ) -> Iterator[ReadingSession]:
     """A session for reading that a stop ends at once, also when the server says nothing."""
     remote = make_remote(configuration, KnownFolders())
-    session = ReadingSession(remote, stop, retry_scale)
+    session = ReadingSession(
+        remote, stop, retry_scale, lambda: note_what_was_learnt(remote, configuration)
+    )
     is_over = threading.Event()
 
     def watch() -> None:
@@ -128,7 +131,8 @@ def note_let_in(configuration: StoredConfiguration, *, is_tls: bool) -> None:
     it from then on."""
     if is_tls and not configuration.has_seen_tls:
         note_tls(configuration.settings)
-    stored.note_let_in(
-        configuration.settings_changed_at, stored.destination_for(configuration.settings),
-        SystemClock().now(),
-    )
+    with contextlib.suppress(LedgerTrouble):  # for the eye; others tell of the trouble
+        stored.note_let_in(
+            configuration.settings_changed_at, stored.destination_for(configuration.settings),
+            SystemClock().now(),
+        )

@@ -49,9 +49,11 @@ _TRANSFER_SQL = """
     INSERT INTO transfers (run_id, replica_id, outcome, reason, bytes, md5, at)
     VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
+# What vanished or changed under our hands is no longer due; if it is again, it counts anew.
 _COUNT_SQL = """
     UPDATE sync_history SET files_synced = files_synced + %s,
-           total_size_bytes = total_size_bytes + %s, files_failed = files_failed + %s
+           total_size_bytes = total_size_bytes + %s, files_failed = files_failed + %s,
+           bytes_failed = bytes_failed + %s, files_due = files_due - %s, bytes_due = bytes_due - %s
     WHERE id = %s
 """
 
@@ -130,9 +132,18 @@ class Claims:
                     for o in valid
                 ],
             )
-            failed = sum(o.state is FileState.FAILED for o in valid)
+            failed = [o for o in valid if o.state is FileState.FAILED]
+            gone = [o for o in valid if o.state in (FileState.VANISHED, FileState.PENDING)]
             sent_bytes = sum(o.bytes_sent for o in stored)
-            cursor.execute(_COUNT_SQL, [len(stored), sent_bytes, failed, run_id])
+            cursor.execute(
+                _COUNT_SQL,
+                [len(stored), sent_bytes, len(failed), _size(failed), len(gone), _size(gone),
+                 run_id],
+            )
+
+
+def _size(outcomes: Sequence[Outcome]) -> int:
+    return sum(outcome.claimed.file.size_bytes for outcome in outcomes)
 
 
 def _held(cursor: CursorWrapper, ids: Sequence[int]) -> dict[int, tuple[int, str, int]]:

@@ -161,6 +161,11 @@ def note_let_in(settings_changed_at: datetime, destination: Destination, now: da
     ).update(is_password_untried=False)
 
 
+def note_asked(destination: Destination, now: datetime) -> None:
+    """The idle service is about to log in, to see whether it may."""
+    Destination.objects.filter(pk=destination.pk).update(last_asked_at=now)
+
+
 def note_profile(destination: Destination, profile: dict[str, object]) -> None:
     """What a run learnt of the host: ftp/host.py says what stands in it."""
     Destination.objects.filter(pk=destination.pk).update(profile=profile)

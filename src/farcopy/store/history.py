@@ -7,10 +7,10 @@ from itertools import takewhile
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Min, Q, QuerySet, Sum
 
 from farcopy.core.errors import LedgerTrouble, NoRunOn, RunAlreadyOn
-from farcopy.core.model import RunCounts
+from farcopy.core.model import Reason, RunCounts
 from farcopy.core.states import FileState, RunEnd, RunState, SyncType
 from farcopy.planning.schedule import HARD_ERRORS, LastAttempt
 from farcopy.planning.verdict import MAX_ERRORS
@@ -272,17 +272,38 @@ def statistics() -> Statistics:
     )
 
 
+def newly_skipped(run_id: int) -> list[tuple[str, int, str]]:
+    """(reason, how many, root and path of one) of entries a run met that are never sent."""
+    rows = (
+        Transfer.objects.filter(run_id=run_id, outcome=FileState.SKIPPED)
+        .exclude(reason=Reason.EXCLUDED)
+        .values_list("reason").annotate(Count("pk"), Min("replica_id")).order_by("reason")
+    )
+    return [
+        (reason, number, _path_of(Replica.objects.filter(pk=example)))
+        for reason, number, example in rows
+    ]
+
+
+def server_seen_at(run_id: int) -> datetime | None:
+    """When the run's destination last let us in."""
+    rows = SyncHistory.objects.filter(pk=run_id)
+    return rows.values_list("destination__last_seen_at", flat=True).first()
+
+
 def example_of_skipped(destination_id: int, reason: str, roots: Collection[str]) -> str:
     """Root and path of one of them."""
-    row = (
-        Replica.objects.filter(
-            destination_id=destination_id, state=FileState.SKIPPED, reason=reason,
-            source_file__root__in=roots,
-        )
-        .order_by("pk")
-        .values_list("source_file__root", "source_file__directory", "source_file__name")
-        .first()
-    )
+    return _path_of(Replica.objects.filter(
+        destination_id=destination_id, state=FileState.SKIPPED, reason=reason,
+        source_file__root__in=roots,
+    ).order_by("pk"))
+
+
+def _path_of(rows: QuerySet[Replica]) -> str:
+    """Root and path of the first."""
+    row = rows.values_list(
+        "source_file__root", "source_file__directory", "source_file__name"
+    ).first()
     return "/".join(part for part in row or () if part)
 
 

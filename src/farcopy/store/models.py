@@ -60,7 +60,7 @@ class Destination(models.Model):
     needs_sweep: temporaries of ours may lie there; set before the first is made.
     frozen_at: when the tripwire fired, with the counts of that moment; frozen_roots: labels of
     sources that were suddenly empty. accepted_roots: of which an admin said that it is meant.
-    last_seen_at: when it last let us in.
+    last_seen_at: when it last let us in; last_asked_at: when the idle service last tried.
     """
 
     host = models.CharField(max_length=253)
@@ -77,6 +77,7 @@ class Destination(models.Model):
     frozen_roots = models.JSONField(default=list, db_default=[])
     accepted_roots = models.JSONField(default=list, db_default=[])
     last_seen_at = models.DateTimeField(null=True)
+    last_asked_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -155,8 +155,13 @@ class SyncData(BaseModel):
         ["Failed to upload: file1.dcm", "Failed to upload: file2.dcm"], default=[],
     )
     warnings: list[str] = told(
-        "Only when files were left to the next sync because they are still being written.",
+        "Only when something was passed over: files still being written to, entries never sent by "
+        "rule that were met for the first time.",
         ["1 file was still being written to; the next sync looks again"], default=[],
+    )
+    server_seen_at: str = told(
+        "Only when nothing was sent: when the server last let us in.", "2025-11-22 10:30:45",
+        default="",
     )
 
 

@@ -56,6 +56,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='destination',
+            name='last_asked_at',
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name='destination',
             name='last_seen_at',
             field=models.DateTimeField(null=True),
         ),
