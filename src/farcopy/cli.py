@@ -178,10 +178,12 @@ def configure(ftp_password_stdin: bool, as_json: bool, **options: Any) -> None:
     if password is not None:
         changes["ftp_password"] = password
     view = overview.change_configuration(changes)
-    values = view.settings.shown()
     if as_json:
-        click.echo(json.dumps({**values, "warnings": list(view.warnings)}))
+        from farcopy.service import answers
+
+        click.echo(json.dumps(answers.configuration(view)))
         return
+    values = view.settings.shown()
     width = max(map(len, values))
     for name, value in values.items():
         click.echo(f"{name:<{width}}  {'-' if value is None else json.dumps(value)}")
@@ -205,33 +207,39 @@ def sync(dry_run: bool, as_json: bool) -> None:
         _dry_run(as_json)
         return
     summary = run_and_show(environment)
-    from farcopy.service.runs import sync_now_data
+    from farcopy.service import answers
     from farcopy.terminal import summary_lines
 
     if as_json:
-        click.echo(json.dumps(sync_now_data(summary)))
+        click.echo(json.dumps(answers.sync(summary)))
     else:
         click.echo("\n".join(summary_lines(summary)))
     sys.exit(EXIT_OF[summary.state])
 
 
 @cli.command()
-def cancel() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def cancel(as_json: bool) -> None:
     """End the run that is on, also in the middle of a file; the rest stays due."""
     set_up()
-    from farcopy.service import runs
+    from farcopy.service import answers, runs
 
-    click.echo(f"Asked run {runs.cancel()} to end")
+    run_id = runs.cancel()
+    click.echo(json.dumps(answers.cancel(run_id)) if as_json else f"Asked run {run_id} to end")
 
 
 @cli.command("confirm-changes")
-def confirm_changes() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def confirm_changes(as_json: bool) -> None:
     """Let changes through that froze the sync; the next one sends them."""
     set_up()
     from farcopy.process import account_name
-    from farcopy.service import freezing
+    from farcopy.service import answers, freezing
 
     changed, vanished = freezing.confirm_changes(account_name())
+    if as_json:
+        click.echo(json.dumps(answers.confirm(changed, vanished)))
+        return
     click.echo(f"Confirmed: {changed} changed files will be sent, {vanished} have vanished "
                "(their copies stay)")
 
@@ -265,12 +273,15 @@ def _dry_run(as_json: bool) -> None:
 def status(as_json: bool) -> None:
     """The last runs, the schedule, and what is moving now."""
     set_up()
-    from farcopy.service import overview
-    from farcopy.terminal import status_data, status_lines
+    from django.utils import timezone
+
+    from farcopy.service import answers, overview
+    from farcopy.terminal import status_lines
 
     overview.try_writing()
     view = overview.status()
-    click.echo(json.dumps(status_data(view)) if as_json else "\n".join(status_lines(view)))
+    data = answers.status(view, timezone.now())
+    click.echo(json.dumps(data) if as_json else "\n".join(status_lines(view)))
 
 
 def _line_of_stdin() -> str:

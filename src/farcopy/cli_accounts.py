@@ -3,6 +3,7 @@
 Imports of the lower floors stand inside the verbs, for the reasons cli gives.
 """
 
+import json
 import sys
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from farcopy.process import set_up
 
 EXIT_FAILED = 1
 _ROLES = "admin, radiologist, technician or viewer; only admin may steer farcopy."
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 @click.group()
@@ -23,24 +25,28 @@ def user() -> None:
 @click.argument("name")
 @click.option("--role", default="admin", show_default=True, help=_ROLES)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-def add(name: str, role: str, password_stdin: bool) -> None:
+@_AS_JSON
+def add(name: str, role: str, password_stdin: bool, as_json: bool) -> None:
     """Add an account. Without a password one is generated and shown once."""
     set_up()
     from farcopy.store import users
 
     password, is_generated = _new_password(password_stdin)
     _change(lambda: users.add(name, role, password, must_change=is_generated))
-    click.echo(f"Added {name} ({role})")
-    if is_generated:
-        click.echo(f"Password: {password}")
+    _tell(name, f"Added {name} ({role})", as_json, password if is_generated else "")
 
 
 @user.command("list")
-def list_accounts() -> None:
+@_AS_JSON
+def list_accounts(as_json: bool) -> None:
     """Every account with its role."""
     set_up()
+    from farcopy.service import answers
     from farcopy.store import users
 
+    if as_json:
+        click.echo(json.dumps(answers.people(users.accounts())))
+        return
     for account in users.accounts():
         state = "active" if account.is_active else "disabled"
         locked = "\tlocked" if account.is_locked_out else ""
@@ -50,63 +56,79 @@ def list_accounts() -> None:
 @user.command("role")
 @click.argument("name")
 @click.argument("role")
-def change_role(name: str, role: str) -> None:
+@_AS_JSON
+def change_role(name: str, role: str, as_json: bool) -> None:
     """Give an account another role; counts at its very next request."""
     set_up()
     from farcopy.store import users
 
     _change(lambda: users.change(name, role=role, may_be_last_admin=True))
-    click.echo(f"{name} is {role}")
+    _tell(name, f"{name} is {role}", as_json)
     _warn_without_admin()
 
 
 @user.command("disable")
 @click.argument("name")
-def disable(name: str) -> None:
+@_AS_JSON
+def disable(name: str, as_json: bool) -> None:
     """Shut an account out, at its very next request."""
     set_up()
     from farcopy.store import users
 
     _change(lambda: users.change(name, is_active=False, may_be_last_admin=True))
-    click.echo(f"Disabled {name}")
+    _tell(name, f"Disabled {name}", as_json)
     _warn_without_admin()
 
 
 @user.command("enable")
 @click.argument("name")
-def enable(name: str) -> None:
+@_AS_JSON
+def enable(name: str, as_json: bool) -> None:
     """Let a disabled account in again; it signs in anew."""
     set_up()
     from farcopy.store import users
 
     _change(lambda: users.change(name, is_active=True))
-    click.echo(f"Enabled {name}")
+    _tell(name, f"Enabled {name}", as_json)
 
 
 @user.command("unlock")
 @click.argument("name")
-def unlock(name: str) -> None:
+@_AS_JSON
+def unlock(name: str, as_json: bool) -> None:
     """Forget the wrong passwords that locked an account."""
     set_up()
     from farcopy.store import users
 
     _change(lambda: users.unlock(name))
-    click.echo(f"Unlocked {name}")
+    _tell(name, f"Unlocked {name}", as_json)
 
 
 @user.command("password")
 @click.argument("name")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-def password(name: str, password_stdin: bool) -> None:
+@_AS_JSON
+def password(name: str, password_stdin: bool, as_json: bool) -> None:
     """Set a new password; the account's sessions end."""
     set_up()
     from farcopy.store import users
 
     password, is_generated = _new_password(password_stdin)
     _change(lambda: users.set_password(name, password, must_change=is_generated))
-    click.echo(f"Changed the password of {name}")
-    if is_generated:
-        click.echo(f"Password: {password}")
+    _tell(name, f"Changed the password of {name}", as_json, password if is_generated else "")
+
+
+def _tell(name: str, line: str, as_json: bool, generated: str = "") -> None:
+    """generated: a password made up just now, told this once."""
+    if as_json:
+        from farcopy.service import answers
+        from farcopy.store import users
+
+        click.echo(json.dumps(answers.person(users.account(name), generated)))
+        return
+    click.echo(line)
+    if generated:
+        click.echo(f"Password: {generated}")
 
 
 def _new_password(from_stdin: bool) -> tuple[str, bool]:

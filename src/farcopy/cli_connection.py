@@ -16,9 +16,11 @@ EXIT_FAILED: Final = 1
 
 
 @click.command("test-connection")
-def test_connection() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def test_connection(as_json: bool) -> None:
     """Log in to the FTP server and list the directory; uploads nothing."""
     set_up()
+    from farcopy.service import answers, overview
     from farcopy.service.connection import test_connection as test
 
     try:
@@ -28,6 +30,9 @@ def test_connection() -> None:
             raise
         click.echo(f"Failed to connect to FTP server: {error.cause_word}\n{error.text}", err=True)
         sys.exit(EXIT_FAILED)
+    if as_json:
+        click.echo(json.dumps(answers.probe(overview.configuration().settings, result)))
+        return
     how = "encrypted" if result.is_tls else "NOT encrypted"
     click.echo(f"FTP connection successful ({how}); "
                f"{result.files_in_directory} files in the directory")

@@ -1,4 +1,4 @@
-"""The verbs of the audit trail and of the key: audit verify, export, prune; key rotate, reset.
+"""The verbs of the audit trail (verify, list, export, prune) and of the key (rotate, reset).
 
 Thin, as those of cli. Imports of the lower floors stand inside the verbs, for
 the reasons cli gives.
@@ -7,7 +7,7 @@ the reasons cli gives.
 import json
 import sys
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -86,6 +86,47 @@ def _verify_data(result: "Verified") -> dict[str, object]:
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
+@trail.command("list")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500),
+              help="At most so many entries.")
+@click.option("--before", type=click.IntRange(1), metavar="ID",
+              help="Only entries older than this one.")
+@click.option("--username", help="Of this account only.")
+@click.option("--action", help="Of this kind only, as in auth.login.")
+@click.option("--status", type=click.IntRange(100, 599), help="Answered with this status only.")
+@click.option("--since", type=_DAY, help="From this day on.")
+@click.option("--until", type=_DAY, help="Before this day.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def audit_list(
+    limit: int, before: int | None, since: datetime | None, until: datetime | None,
+    as_json: bool, **wanted: Any,
+) -> None:
+    """Show the newest entries of the audit trail: who did what, when, and with what answer."""
+    set_up()
+    from farcopy.service import answers, auditing
+    from farcopy.service.times import shown
+    from farcopy.store import trail as stored
+    from farcopy.terminal import printable
+
+    which = stored.Wanted(since=_moment(since), until=_moment(until), **wanted)
+    found = stored.latest(which, limit + 1, before)
+    if as_json:
+        click.echo(json.dumps(answers.trail(found, limit, auditing.last_check())))
+        return
+    for entry in found[:limit]:
+        # Who was refused chose his name himself.
+        click.echo(printable(
+            f"{entry.id:>6}  {shown(entry.created_at)}  {entry.username or '-':16}  "
+            f"{entry.action:24}  {entry.response_status or '-':>3}  {entry.ip_address}"
+        ))
+
+
+def _moment(day: datetime | None) -> datetime | None:
+    from farcopy.service.times import moment_of
+
+    return moment_of(day.isoformat()) if day else None
+
+
 @trail.command("export")
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv",
               show_default=True, help="The form of the file.")
@@ -94,12 +135,10 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 def audit_export(form: str, since: datetime | None, until: datetime | None) -> None:
     """Print the audit trail, one line an entry, the oldest first. Times are UTC."""
     set_up()
-    from farcopy.service.times import moment_of
     from farcopy.store import trail as stored
     from farcopy.web import trail_export
 
-    moments = [moment_of(day.isoformat()) if day else None for day in (since, until)]
-    wanted = stored.Wanted(since=moments[0], until=moments[1])
+    wanted = stored.Wanted(since=_moment(since), until=_moment(until))
     for piece in trail_export.pieces(stored.every(wanted), form):
         click.echo(piece, nl=False)
 
@@ -123,9 +162,8 @@ def audit_prune(before: datetime | None, older_than: int | None, as_json: bool) 
     from django.utils import timezone
 
     from farcopy.service import trail_check
-    from farcopy.service.times import moment_of
 
-    moment = moment_of(before.isoformat()) if before else None
+    moment = _moment(before)
     if older_than:
         moment = timezone.now() - timedelta(days=older_than)
     removed = trail_check.prune(moment, keep_days=environment.audit_keep_days)

@@ -129,45 +129,6 @@ def status_lines(view: StatusView) -> list[str]:
     return lines
 
 
-def status_data(view: StatusView) -> dict[str, object]:
-    """`farcopy status --json`: the names of status.php, without its envelope."""
-    numbers = view.statistics
-    now = view.current
-    return {
-        "service_running": view.is_service_running,
-        "ledger": view.ledger,
-        "sync_enabled": view.configuration.settings.sync_enabled,
-        "sync_interval": view.configuration.settings.sync_interval,
-        "last_sync_at": shown(view.configuration.last_sync_at),
-        "next_sync_at": shown(view.next_sync_at),
-        "statistics": {
-            "total_syncs": numbers.total_syncs,
-            "total_files_synced": numbers.total_files_synced,
-            "total_size_synced": numbers.total_size_synced,
-            "successful_syncs": numbers.successful_syncs,
-            "failed_syncs": numbers.failed_syncs,
-            "partial_syncs": numbers.partial_syncs,
-        },
-        "current_sync": now and {
-            "run_id": now.run_id, "sync_type": now.sync_type.value, "phase": now.phase,
-            "files_done": now.files_done, "files_due": now.files_due,
-            "bytes_done": now.bytes_done, "bytes_due": now.bytes_due,
-        },
-        "sync_history": [
-            {
-                "id": run.id, "sync_type": run.sync_type.value, "status": run.status.value,
-                "files_synced": run.counts.files_synced,
-                "total_size_bytes": run.counts.bytes_synced,
-                "error_message": run.error_message,
-                "started_at": shown(run.started_at), "completed_at": shown(run.completed_at),
-            }
-            for run in view.history
-        ],
-        "is_frozen": view.frozen is not None,
-        "warnings": list(view.configuration.warnings),
-    }
-
-
 def finding_lines(finding: "Finding") -> list[str]:
     """A step of the doctor for a person."""
     diagnosis = finding.diagnosis
@@ -185,6 +146,11 @@ def size_text(size_bytes: float) -> str:
             return f"{size_bytes:.0f} B" if unit == "B" else f"{size_bytes:.1f} {unit}"
         size_bytes /= 1024
     return f"{size_bytes:.1f} TiB"
+
+
+def printable(line: str) -> str:
+    """Without the control signs that others may have put into a name."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in line)
 
 
 def _files(done: int, due: int) -> str:
@@ -221,10 +187,9 @@ class FileBar:
 
     def say(self, line: str) -> None:
         """A line on standard output, above the bar. Names are shown without their control signs."""
-        shown_line = "".join(char if char.isprintable() else "\ufffd" for char in line)
         if self._bar is not None:
             self._bar.clear()
-        print(shown_line, flush=True)
+        print(printable(line), flush=True)
 
     def close(self) -> None:
         if self._bar is not None:

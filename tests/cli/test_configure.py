@@ -66,6 +66,7 @@ def test_a_home_begins_with_the_documented_values(tmp_path: Path) -> None:
         "ftp_port": 21, "ftp_path": "/", "ftp_passive": True, "ftp_tls": "auto",
         "ftp_connections": 8, "ftp_limit_kib_s": 0, "sync_enabled": False, "sync_interval": 120,
         "monitoring_enabled": False, "monitoring_interval": 30, "warnings": [],
+        "id": 1,
     }
 
 
@@ -76,7 +77,7 @@ def test_settings_not_named_stay_and_an_empty_string_unsets_one(home: Path) -> N
 
     assert json.loads(done.stdout) | {"warnings": None} == {
         **ALL, "hospital_data_path": None, "sync_interval": 7, "ftp_password": None,
-        "warnings": None,
+        "warnings": None, "id": 1, "last_sync_at": None,
     }
 
 

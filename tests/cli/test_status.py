@@ -32,7 +32,9 @@ def test_a_new_home_has_never_synced(tmp_path: Path) -> None:
     assert "Last sync:  never" in shown
     assert "Auto-sync:  off" in shown
     view = status(tmp_path)
-    assert (view["last_sync_at"], view["next_sync_at"], view["current_sync"]) == (None,) * 3
+    schedule = view["configuration"]
+    assert (schedule["last_sync_at"], schedule["next_sync_at"]) == (None, None)
+    assert (view["last_sync"], view["current_sync"]) == (None, None)
     assert view["sync_history"] == []
     assert view["service_running"] is False
 
@@ -54,13 +56,15 @@ def test_runs_are_counted_by_how_they_ended(tmp_path: Path) -> None:
 
     assert view["statistics"] == {
         "total_syncs": 3, "total_files_synced": 2, "total_size_synced": 1500,
+        "total_size_synced_mb": 0.0, "total_size_synced_gb": 0.0,
         "successful_syncs": 1, "failed_syncs": 1, "partial_syncs": 1,
     }
     newest, middle, oldest = view["sync_history"]
     assert [run["status"] for run in (newest, middle, oldest)] == ["failed", "partial", "success"]
     # The end of the last run that was not failed, and the interval counts from there.
-    assert view["last_sync_at"] == middle["completed_at"]
-    assert view["next_sync_at"] > view["last_sync_at"]
+    schedule = view["configuration"]
+    assert schedule["last_sync_at"] == middle["completed_at"]
+    assert schedule["next_sync_at"] > schedule["last_sync_at"]
     assert any("orthanc_storage_path" in warning for warning in view["warnings"])
     shown = run_farcopy(home, "status").stdout
     assert "2 files, 1.5 KiB in 3 runs (1 failed, 1 partial)" in shown
@@ -97,9 +101,9 @@ def test_times_are_shown_in_the_configured_zone(tmp_path: Path) -> None:
 
     east = json.loads(
         run_farcopy(home, "status", "--json", env={"FARCOPY_TIME_ZONE": "Etc/GMT-14"}).stdout
-    )["last_sync_at"]
+    )["configuration"]["last_sync_at"]
 
-    utc = status(home)["last_sync_at"]
+    utc = status(home)["configuration"]["last_sync_at"]
     assert len(utc) == len("2025-11-22 10:30:45")
     assert utc[-6:] == east[-6:]
     assert utc[:13] != east[:13]

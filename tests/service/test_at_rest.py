@@ -103,7 +103,7 @@ def test_the_tripwire_freezes_is_told_and_thaws_when_confirmed(
     assert "farcopy confirm-changes" in frozen.stdout + frozen.stderr
     assert arrived(tmp_path / "remote") == before
     shown = json.loads(run_farcopy(home, "status", "--json", env=TRIPWIRE).stdout)
-    assert shown["is_frozen"]
+    assert shown["frozen"]["changed_files"] == 6
     assert shown["warnings"][0].startswith("Sync is frozen: 6 of 10 known files changed and 0")
     log = (home / "logs/sync.log").read_text()
     assert '"sync.frozen"' in log

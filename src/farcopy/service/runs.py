@@ -20,11 +20,10 @@ from farcopy.core.errors import (
 )
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunEnd, RunState, SyncType
-from farcopy.planning.verdict import MAX_ERRORS, growing_warning, shorten
+from farcopy.planning.verdict import MAX_ERRORS, shorten
 from farcopy.store import configuration, history, lease
 from farcopy.store.patience import Patience
 
-MIB = 1024 * 1024
 POLL_S = 0.1
 START_WITHIN_S = 20.0
 """A living service takes a request within a second; it may be ending a run just now."""
@@ -158,25 +157,6 @@ def summary(run_id: int) -> RunSummary:
         error_message=run.error_message,
         errors=shorten(lines, total),
     )
-
-
-def sync_now_data(summary: RunSummary) -> dict[str, object]:
-    """The `data` of sync-now as the reference has it; `farcopy sync --json` ends with it too."""
-    data: dict[str, object] = {
-        "files_synced": summary.counts.files_synced,
-        "total_size_mb": round(summary.counts.bytes_synced / MIB, 2),
-        "duration_seconds": round(summary.duration_s, 2),
-        "status": summary.state.value,
-        "run_id": summary.run_id,
-    }
-    if summary.state is RunState.SUCCESS and not summary.counts.files_synced:
-        data["total_size_mb"] = 0
-        data["message"] = "No new files to sync"
-    if summary.counts.files_growing:
-        data["warnings"] = [growing_warning(summary.counts.files_growing)]
-    if summary.state is not RunState.SUCCESS:
-        data["errors"] = list(summary.errors)
-    return data
 
 
 def text_of_code(code: str) -> str:

@@ -15,7 +15,7 @@ from farcopy import __version__
 from farcopy.core.errors import FarcopyError, FtpNotConfigured
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
-from farcopy.service import connection, freezing, overview, runs
+from farcopy.service import answers, connection, freezing, overview, runs
 from farcopy.web import auth, people, present, records_api, refusals, setup_api, trail
 from farcopy.web.call import call_of, user_of
 from farcopy.web.openapi_parts import error_answers, settings_body
@@ -174,15 +174,7 @@ def test_connection(request: HttpRequest) -> ProbeAnswer:
     return ProbeAnswer(
         success=True,
         message="FTP connection successful",
-        data=ProbeData(
-            connection_status="success",
-            ftp_host=settings.ftp_host,
-            ftp_port=settings.ftp_port,
-            ftp_path=settings.ftp_path,
-            files_in_directory=result.files_in_directory,
-            is_encrypted=result.is_tls,
-            message="FTP connection successful",
-        ),
+        data=ProbeData.model_validate(answers.probe(settings, result)),
     )
 
 
@@ -234,7 +226,7 @@ def cancel_sync(request: HttpRequest) -> CancelAnswer:
     return CancelAnswer(
         success=True,
         message="Sync cancel requested",
-        data=CancelData(run_id=runs.cancel(), status="cancelling"),
+        data=CancelData.model_validate(answers.cancel(runs.cancel())),
     )
 
 
@@ -253,7 +245,7 @@ def confirm_changes(request: HttpRequest) -> ConfirmAnswer:
     return ConfirmAnswer(
         success=True,
         message="Changes confirmed - The next sync sends them",
-        data=ConfirmData(changed_files=changed, vanished_files=vanished),
+        data=ConfirmData.model_validate(answers.confirm(changed, vanished)),
     )
 
 

@@ -7,7 +7,7 @@ cannot be shut out. A password made up here is told once, in the answer.
 from django.http import HttpRequest
 from ninja import Router
 
-from farcopy.service.times import shown
+from farcopy.service import answers
 from farcopy.store import users
 from farcopy.store.users import LastAdmin, NameTaken, PasswordWeak, UserProblem, UserUnknown
 from farcopy.web import refusals
@@ -46,9 +46,7 @@ def list_users(request: HttpRequest) -> PeopleAnswer:
     return PeopleAnswer(
         success=True,
         message="Accounts retrieved successfully",
-        data=PeopleData(
-            users=[Person.model_validate(_shown(account)) for account in users.accounts()]
-        ),
+        data=PeopleData.model_validate(answers.people(users.accounts())),
     )
 
 
@@ -74,11 +72,12 @@ def add_user(request: HttpRequest) -> AddedAnswer:
     except UserProblem as problem:
         raise Refused(_refusal_of(problem)) from problem
     tell(request, "account.added", username)
-    told = {} if given else {"password": password}
     return AddedAnswer(
         success=True,
         message="Account added successfully",
-        data=AddedPerson.model_validate({**_shown(users.account(username)), **told}),
+        data=AddedPerson.model_validate(
+            answers.person(users.account(username), "" if given else password)
+        ),
     )
 
 
@@ -125,7 +124,7 @@ def reset_password(request: HttpRequest) -> ResetAnswer:
         success=True,
         message="Password reset successfully",
         data=ResetPerson.model_validate(
-            {**_shown(users.account(username)), "password": password}
+            answers.person(users.account(username), password)
         ),
     )
 
@@ -162,21 +161,8 @@ def _begin(request: HttpRequest, fields: FieldReader, username: str) -> None:
 
 
 def _answer(username: str, message: str) -> PersonAnswer:
-    person = Person.model_validate(_shown(users.account(username)))
+    person = Person.model_validate(answers.person(users.account(username)))
     return PersonAnswer(success=True, message=message, data=person)
-
-
-def _shown(account: users.Account) -> dict[str, object]:
-    return {
-        "id": account.id,
-        "username": account.username,
-        "role": account.role,
-        "is_active": account.is_active,
-        "must_change_password": account.must_change_password,
-        "is_locked_out": account.is_locked_out,
-        "created_at": shown(account.created_at),
-        "last_login_at": shown(account.last_login_at),
-    }
 
 
 def _refusal_of(problem: UserProblem) -> Refusal:

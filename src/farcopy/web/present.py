@@ -1,4 +1,4 @@
-"""What the service floor knows, in the shapes of the answers. No decisions, no database."""
+"""The dicts of `service/answers.py` in the schemas of the API, and the words above them."""
 
 from datetime import datetime
 
@@ -6,75 +6,28 @@ from pydantic import BaseModel
 
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunEnd, RunState
-from farcopy.service.freezing import Freeze
-from farcopy.service.overview import ConfigurationView, CurrentSync, StatusView
-from farcopy.service.runs import MIB, sync_now_data
-from farcopy.service.times import shown
-from farcopy.store.history import RunRecord
-from farcopy.store.history import Statistics as StoredStatistics
-from farcopy.store.looks import LastLook
-from farcopy.store.proofs import VerificationRecord
+from farcopy.service import answers
+from farcopy.service.overview import ConfigurationView, StatusView
 from farcopy.web import schemas, status_schemas
 
-GIB = 1024**3
 NO_NEW_FILES = "Sync completed - No new files found"
 
 
 def configuration(view: ConfigurationView) -> BaseModel:
-    return schemas.Configuration.model_validate(
-        {
-            "id": view.id,
-            **view.settings.shown(),
-            "last_sync_at": shown(view.last_sync_at),
-            "warnings": list(view.warnings),
-        }
-    )
+    return schemas.Configuration.model_validate(answers.configuration(view))
 
 
 def config_data(view: StatusView) -> schemas.ConfigData:
-    return schemas.ConfigData.model_validate(
-        {
-            "configuration": configuration(view.configuration),
-            "statistics": {
-                **_statistics(view.statistics),
-                "last_sync": shown(view.configuration.last_sync_at),
-            },
-            "warnings": list(view.configuration.warnings),
-        }
-    )
+    return schemas.ConfigData.model_validate(answers.config(view))
 
 
 def status_data(view: StatusView, now: datetime) -> status_schemas.StatusData:
-    settings = view.configuration.settings
-    return status_schemas.StatusData.model_validate(
-        {
-            "last_sync": None if view.last_sync is None else _last_sync(view.last_sync, now),
-            "sync_history": [history_entry(run, now) for run in view.history],
-            "configuration": {
-                "sync_enabled": settings.sync_enabled,
-                "sync_interval": settings.sync_interval,
-                "monitoring_enabled": settings.monitoring_enabled,
-                "monitoring_interval": settings.monitoring_interval,
-                "last_sync_at": shown(view.configuration.last_sync_at),
-                "next_sync_at": shown(view.next_sync_at),
-            },
-            "statistics": _statistics(view.statistics),
-            "current_sync": None if view.current is None else _current(view.current),
-            "backlog": None if view.backlog is None else _backlog(view.backlog),
-            "health": _health(view, now),
-            "now": shown(now),
-            "last_verification": verification(view.last_verification),
-            "service_running": view.is_service_running,
-            "frozen": None if view.frozen is None else _frozen(view.frozen),
-            "ledger": view.ledger,
-            "warnings": list(view.configuration.warnings),
-        }
-    )
+    return status_schemas.StatusData.model_validate(answers.status(view, now))
 
 
 def sync_answer(summary: RunSummary) -> schemas.SyncAnswer:
     """A run that is not failed."""
-    data = schemas.SyncData.model_validate(sync_now_data(summary))
+    data = schemas.SyncData.model_validate(answers.sync(summary))
     return schemas.SyncAnswer(success=True, message=_message(summary), data=data)
 
 
@@ -95,112 +48,3 @@ def _message(summary: RunSummary) -> str:
             return "Sync partially completed - The service was stopped"
         case _:
             return "Sync partially completed with errors"
-
-
-def _statistics(totals: StoredStatistics) -> dict[str, object]:
-    return {
-        "total_syncs": totals.total_syncs,
-        "total_files_synced": totals.total_files_synced,
-        "total_size_synced": totals.total_size_synced,
-        "total_size_synced_mb": round(totals.total_size_synced / MIB, 2),
-        "total_size_synced_gb": round(totals.total_size_synced / GIB, 2),
-        "successful_syncs": totals.successful_syncs,
-        "failed_syncs": totals.failed_syncs,
-        "partial_syncs": totals.partial_syncs,
-    }
-
-
-def history_entry(run: RunRecord, now: datetime) -> dict[str, object]:
-    is_on = run.status is RunState.RUNNING
-    seconds = (now - run.started_at).total_seconds() if is_on else run.duration_s
-    return {
-        "id": run.id,
-        "sync_type": run.sync_type.value,
-        "files_synced": run.counts.files_synced,
-        "total_size_bytes": run.counts.bytes_synced,
-        "total_size_mb": round(run.counts.bytes_synced / MIB, 2),
-        "status": run.status.value,
-        "started_at": shown(run.started_at),
-        "completed_at": shown(run.completed_at),
-        "duration_seconds": max(round(seconds), 0),
-        "end": run.end,
-        "requested_by": run.requested_by,
-    }
-
-
-def _last_sync(run: RunRecord, now: datetime) -> dict[str, object]:
-    return {
-        **history_entry(run, now),
-        "destination": run.destination,
-        "error_message": run.error_message,
-    }
-
-
-def _frozen(freeze: Freeze) -> dict[str, object]:
-    return {
-        "since": shown(freeze.since),
-        "changed_files": freeze.changed_files,
-        "vanished_files": freeze.vanished_files,
-        "known_files": freeze.known_files,
-    }
-
-
-def _health(view: StatusView, now: datetime) -> dict[str, object]:
-    health, waiting = view.health, view.waiting
-    is_late = waiting is not None and waiting.files > 0
-    return {
-        "level": health.level.value,
-        "code": health.code,
-        "title": health.title,
-        "text": health.text,
-        "waiting_files": waiting.files if waiting else None,
-        "waiting_bytes": waiting.bytes if waiting else None,
-        "lag_seconds": round((now - waiting.since).total_seconds()) if waiting and is_late else (
-            None if waiting is None else 0),
-        "is_whole": waiting.is_whole if waiting else True,
-        "looked_at": shown(waiting.looked_at) if waiting else None,
-    }
-
-
-def _backlog(look: LastLook) -> dict[str, object]:
-    return {
-        "files": look.files,
-        "bytes": look.bytes,
-        "oldest_at": shown(look.oldest_at),
-        "looked_at": shown(look.looked_at),
-    }
-
-
-def verification(record: VerificationRecord | None) -> dict[str, object] | None:
-    if record is None:
-        return None
-    counts = record.counts
-    return {
-        "kind": record.kind,
-        "started_at": shown(record.started_at),
-        "completed_at": shown(record.completed_at),
-        "files_checked": counts.files_checked,
-        "files_verified": counts.files_verified,
-        "files_sized": counts.files_sized,
-        "files_differing": counts.files_differing,
-        "files_missing": counts.files_missing,
-        "bytes_read": counts.bytes_read,
-        "code": record.error_code,
-    }
-
-
-def _current(run: CurrentSync) -> dict[str, object]:
-    return {
-        "run_id": run.run_id,
-        "sync_type": run.sync_type.value,
-        "phase": run.phase,
-        "is_cancelling": run.is_cancelling,
-        "connections": run.connections,
-        "files_done": run.files_done,
-        "files_due": run.files_due,
-        "bytes_done": run.bytes_done,
-        "bytes_due": run.bytes_due,
-        "bytes_per_s": round(run.bytes_per_s, 1),
-        "eta_seconds": None if run.eta_s is None else round(run.eta_s),
-        "started_at": shown(run.started_at),
-    }

@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from farcopy.core.states import RunState
+from farcopy.service.answers import history_entry
 from farcopy.service.records import Chart, RunDetails, words_of
 from farcopy.service.runs import text_of_code
 from farcopy.service.times import shown
 from farcopy.store.history import RunRecord
 from farcopy.store.run_details import FileLine
-from farcopy.web.present import history_entry
 from farcopy.web.records_schemas import ChartData, RunDetailsData
 
 

@@ -6,14 +6,11 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 from ninja import Router
 
-from farcopy.service import auditing
-from farcopy.service.auditing import ChainView
-from farcopy.service.times import shown
+from farcopy.service import answers, auditing
 from farcopy.store import trail
-from farcopy.store.trail import Entry
 from farcopy.web import trail_export, trail_query
 from farcopy.web.openapi_parts import error_answers
-from farcopy.web.trail_schemas import TrailAnswer, TrailData, TrailEntry
+from farcopy.web.trail_schemas import TrailAnswer, TrailData
 
 router = Router(tags=["audit"])
 _FILE: dict[str, Any] = {
@@ -41,15 +38,10 @@ def list_entries(request: HttpRequest) -> TrailAnswer:
     """Who called what, when, and how it was answered; refused calls too. The newest first."""
     wanted, limit, before = trail_query.read_list(request.GET)
     found = trail.latest(wanted, limit + 1, before)
-    page = found[:limit]
     return TrailAnswer(
         success=True,
         message="Audit trail retrieved successfully",
-        data=TrailData.model_validate({
-            "entries": [_shown(entry) for entry in page],
-            "next_before": page[-1].id if len(found) > limit else None,
-            "chain": _chain(auditing.last_check()),
-        }),
+        data=TrailData.model_validate(answers.trail(found, limit, auditing.last_check())),
     )
 
 
@@ -70,18 +62,3 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
     name = f"farcopy-audit-{timezone.now():%Y%m%dT%H%M%SZ}.{form}"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
-
-
-def _chain(view: ChainView) -> dict[str, object]:
-    return {
-        "status": view.status, "checked_at": shown(view.checked_at),
-        "entries_checked": view.entries_checked, "problems": list(view.problems),
-    }
-
-
-def _shown(entry: Entry) -> dict[str, object]:
-    shown_as_it_is = TrailEntry.model_fields.keys() - {"created_at"}
-    return {
-        **{name: getattr(entry, name) for name in shown_as_it_is},
-        "created_at": shown(entry.created_at),
-    }

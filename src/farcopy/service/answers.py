@@ -1,0 +1,280 @@
+"""What is answered, as plain dicts: the `data` of the API's answers and of a verb's `--json`.
+
+The one place where they are made. `web/present.py` checks them against its schemas, the
+command line prints them as they are. No decisions, no database, nothing of the web's.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from farcopy.core.config import SyncSettings
+from farcopy.core.model import RunSummary
+from farcopy.core.states import RunState
+from farcopy.planning.verdict import growing_warning
+from farcopy.service.freezing import Freeze
+from farcopy.service.overview import ConfigurationView, CurrentSync, StatusView
+from farcopy.service.times import shown
+from farcopy.store.history import RunRecord, Statistics
+from farcopy.store.looks import LastLook
+from farcopy.store.proofs import VerificationRecord
+
+if TYPE_CHECKING:
+    from farcopy.ftp.probe import ProbeResult
+    from farcopy.service.auditing import ChainView
+    from farcopy.store.trail import Entry
+    from farcopy.store.users import Account
+
+MIB = 1024**2
+GIB = 1024**3
+Data = dict[str, object]
+
+
+def configuration(view: ConfigurationView) -> Data:
+    """configure-sync, `farcopy configure`."""
+    return {
+        "id": view.id,
+        **view.settings.shown(),
+        "last_sync_at": shown(view.last_sync_at),
+        "warnings": list(view.warnings),
+    }
+
+
+def config(view: StatusView) -> Data:
+    """get-config."""
+    return {
+        "configuration": configuration(view.configuration),
+        "statistics": {
+            **_statistics(view.statistics),
+            "last_sync": shown(view.configuration.last_sync_at),
+        },
+        "warnings": list(view.configuration.warnings),
+    }
+
+
+def status(view: StatusView, now: datetime) -> Data:
+    """status, `farcopy status`."""
+    settings = view.configuration.settings
+    return {
+        "last_sync": None if view.last_sync is None else _last_sync(view.last_sync, now),
+        "sync_history": [history_entry(run, now) for run in view.history],
+        "configuration": {
+            "sync_enabled": settings.sync_enabled,
+            "sync_interval": settings.sync_interval,
+            "monitoring_enabled": settings.monitoring_enabled,
+            "monitoring_interval": settings.monitoring_interval,
+            "last_sync_at": shown(view.configuration.last_sync_at),
+            "next_sync_at": shown(view.next_sync_at),
+        },
+        "statistics": _statistics(view.statistics),
+        "current_sync": None if view.current is None else _current(view.current),
+        "backlog": None if view.backlog is None else _backlog(view.backlog),
+        "health": _health(view, now),
+        "now": shown(now),
+        "last_verification": _verification(view.last_verification),
+        "service_running": view.is_service_running,
+        "frozen": None if view.frozen is None else _frozen(view.frozen),
+        "ledger": view.ledger,
+        "warnings": list(view.configuration.warnings),
+    }
+
+
+def sync(summary: RunSummary) -> Data:
+    """sync-now as the reference has it; `farcopy sync --json` ends with it too."""
+    data: Data = {
+        "files_synced": summary.counts.files_synced,
+        "total_size_mb": round(summary.counts.bytes_synced / MIB, 2),
+        "duration_seconds": round(summary.duration_s, 2),
+        "status": summary.state.value,
+        "run_id": summary.run_id,
+    }
+    if summary.state is RunState.SUCCESS and not summary.counts.files_synced:
+        data["total_size_mb"] = 0
+        data["message"] = "No new files to sync"
+    if summary.counts.files_growing:
+        data["warnings"] = [growing_warning(summary.counts.files_growing)]
+    if summary.state is not RunState.SUCCESS:
+        data["errors"] = list(summary.errors)
+    return data
+
+
+def probe(settings: SyncSettings, result: "ProbeResult") -> Data:
+    """test-connection, of a server that was reached."""
+    return {
+        "connection_status": "success",
+        "ftp_host": settings.ftp_host,
+        "ftp_port": settings.ftp_port,
+        "ftp_path": settings.ftp_path,
+        "files_in_directory": result.files_in_directory,
+        "is_encrypted": result.is_tls,
+        "message": "FTP connection successful",
+    }
+
+
+def cancel(run_id: int) -> Data:
+    return {"run_id": run_id, "status": "cancelling"}
+
+
+def confirm(changed: int, vanished: int) -> Data:
+    """confirm-changes."""
+    return {"changed_files": changed, "vanished_files": vanished}
+
+
+def people(accounts: "Iterable[Account]") -> Data:
+    """users/list, `farcopy user list`."""
+    return {"users": [person(account) for account in accounts]}
+
+
+def person(account: "Account", generated: str = "") -> Data:
+    """generated: a password made up just now. It is told this once."""
+    told: Data = {"password": generated} if generated else {}
+    return {
+        "id": account.id,
+        "username": account.username,
+        "role": account.role,
+        "is_active": account.is_active,
+        "must_change_password": account.must_change_password,
+        "is_locked_out": account.is_locked_out,
+        "created_at": shown(account.created_at),
+        "last_login_at": shown(account.last_login_at),
+        **told,
+    }
+
+
+def trail(found: "list[Entry]", limit: int, chain: "ChainView") -> Data:
+    """audit/list, `farcopy audit list`. found: one more than limit, when there are more."""
+    page = found[:limit]
+    return {
+        "entries": [_trail_entry(entry) for entry in page],
+        "next_before": page[-1].id if len(found) > limit else None,
+        "chain": {
+            "status": chain.status,
+            "checked_at": shown(chain.checked_at),
+            "entries_checked": chain.entries_checked,
+            "problems": list(chain.problems),
+        },
+    }
+
+
+def _trail_entry(entry: "Entry") -> Data:
+    return {
+        "id": entry.id,
+        "sequence": entry.sequence,
+        "created_at": shown(entry.created_at),
+        "user_id": entry.user_id,
+        "username": entry.username,
+        "action": entry.action,
+        "ip_address": entry.ip_address,
+        "user_agent": entry.user_agent,
+        "response_status": entry.response_status,
+        "details": dict(entry.details),
+    }
+
+
+def _statistics(totals: Statistics) -> Data:
+    return {
+        "total_syncs": totals.total_syncs,
+        "total_files_synced": totals.total_files_synced,
+        "total_size_synced": totals.total_size_synced,
+        "total_size_synced_mb": round(totals.total_size_synced / MIB, 2),
+        "total_size_synced_gb": round(totals.total_size_synced / GIB, 2),
+        "successful_syncs": totals.successful_syncs,
+        "failed_syncs": totals.failed_syncs,
+        "partial_syncs": totals.partial_syncs,
+    }
+
+
+def history_entry(run: RunRecord, now: datetime) -> Data:
+    is_on = run.status is RunState.RUNNING
+    seconds = (now - run.started_at).total_seconds() if is_on else run.duration_s
+    return {
+        "id": run.id,
+        "sync_type": run.sync_type.value,
+        "files_synced": run.counts.files_synced,
+        "total_size_bytes": run.counts.bytes_synced,
+        "total_size_mb": round(run.counts.bytes_synced / MIB, 2),
+        "status": run.status.value,
+        "started_at": shown(run.started_at),
+        "completed_at": shown(run.completed_at),
+        "duration_seconds": max(round(seconds), 0),
+        "end": run.end,
+        "requested_by": run.requested_by,
+    }
+
+
+def _last_sync(run: RunRecord, now: datetime) -> Data:
+    return {
+        **history_entry(run, now),
+        "destination": run.destination,
+        "error_message": run.error_message,
+    }
+
+
+def _frozen(freeze: Freeze) -> Data:
+    return {
+        "since": shown(freeze.since),
+        "changed_files": freeze.changed_files,
+        "vanished_files": freeze.vanished_files,
+        "known_files": freeze.known_files,
+    }
+
+
+def _health(view: StatusView, now: datetime) -> Data:
+    health, waiting = view.health, view.waiting
+    is_late = waiting is not None and waiting.files > 0
+    return {
+        "level": health.level.value,
+        "code": health.code,
+        "title": health.title,
+        "text": health.text,
+        "waiting_files": waiting.files if waiting else None,
+        "waiting_bytes": waiting.bytes if waiting else None,
+        "lag_seconds": round((now - waiting.since).total_seconds()) if waiting and is_late else (
+            None if waiting is None else 0),
+        "is_whole": waiting.is_whole if waiting else True,
+        "looked_at": shown(waiting.looked_at) if waiting else None,
+    }
+
+
+def _backlog(look: LastLook) -> Data:
+    return {
+        "files": look.files,
+        "bytes": look.bytes,
+        "oldest_at": shown(look.oldest_at),
+        "looked_at": shown(look.looked_at),
+    }
+
+
+def _verification(record: VerificationRecord | None) -> Data | None:
+    if record is None:
+        return None
+    counts = record.counts
+    return {
+        "kind": record.kind,
+        "started_at": shown(record.started_at),
+        "completed_at": shown(record.completed_at),
+        "files_checked": counts.files_checked,
+        "files_verified": counts.files_verified,
+        "files_sized": counts.files_sized,
+        "files_differing": counts.files_differing,
+        "files_missing": counts.files_missing,
+        "bytes_read": counts.bytes_read,
+        "code": record.error_code,
+    }
+
+
+def _current(run: CurrentSync) -> Data:
+    return {
+        "run_id": run.run_id,
+        "sync_type": run.sync_type.value,
+        "phase": run.phase,
+        "is_cancelling": run.is_cancelling,
+        "connections": run.connections,
+        "files_done": run.files_done,
+        "files_due": run.files_due,
+        "bytes_done": run.bytes_done,
+        "bytes_due": run.bytes_due,
+        "bytes_per_s": round(run.bytes_per_s, 1),
+        "eta_seconds": None if run.eta_s is None else round(run.eta_s),
+        "started_at": shown(run.started_at),
+    }
