@@ -12,7 +12,15 @@ from typing import Any
 
 import click
 
-from farcopy import __version__, cli_accounts, cli_audited, cli_connection, cli_proof, cli_trail
+from farcopy import (
+    __version__,
+    cli_accounts,
+    cli_audited,
+    cli_connection,
+    cli_proof,
+    cli_trail,
+    wording,
+)
 from farcopy.core.config import FIELDS, Field
 from farcopy.core.errors import FarcopyError, RunAlreadyOn, SettingsInvalid
 from farcopy.core.model import ActionKind
@@ -38,12 +46,10 @@ def main() -> None:
     try:
         cli(standalone_mode=True)
     except SettingsInvalid as error:
-        for name, problem in error.problems.items():
-            click.echo(f"{name}: {problem}", err=True)
+        click.echo("\n".join(wording.problem_lines(error)), err=True)
         sys.exit(EXIT_FAILED)
     except FarcopyError as error:
-        click.echo(f"farcopy: {error.text}" + (f" ({error.detail})" if error.detail else ""),
-                   err=True)
+        click.echo(f"farcopy: {wording.error_text(error)}", err=True)
         sys.exit(EXIT_ANOTHER_RUN if isinstance(error, RunAlreadyOn) else EXIT_FAILED)
     except Exception as error:
         line = _line_of_foreign(error)
@@ -177,7 +183,11 @@ def configure(ftp_password_stdin: bool, as_json: bool, **options: Any) -> None:
     password = _line_of_stdin() if ftp_password_stdin else ftp_password_given()
     if password is not None:
         changes["ftp_password"] = password
-    view = overview.change_configuration(changes)
+    try:
+        view = overview.change_configuration(changes)
+    except SettingsInvalid as error:
+        wording.name_values(error, changes)
+        raise
     if as_json:
         from farcopy.service import answers
 
@@ -188,7 +198,7 @@ def configure(ftp_password_stdin: bool, as_json: bool, **options: Any) -> None:
     for name, value in values.items():
         click.echo(f"{name:<{width}}  {'-' if value is None else json.dumps(value)}")
     for warning in view.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"warning: {wording.in_shell(warning)}", err=True)
 
 
 # --- runs ---
@@ -213,7 +223,7 @@ def sync(dry_run: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(answers.sync(summary)))
     else:
-        click.echo("\n".join(summary_lines(summary)))
+        click.echo(wording.in_shell("\n".join(summary_lines(summary))))
     sys.exit(EXIT_OF[summary.state])
 
 
@@ -281,7 +291,7 @@ def status(as_json: bool) -> None:
     overview.try_writing()
     view = overview.status()
     data = answers.status(view, timezone.now())
-    click.echo(json.dumps(data) if as_json else "\n".join(status_lines(view)))
+    click.echo(json.dumps(data) if as_json else wording.in_shell("\n".join(status_lines(view))))
 
 
 def _line_of_stdin() -> str:

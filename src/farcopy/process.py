@@ -26,6 +26,7 @@ from farcopy.core.errors import (
 )
 from farcopy.core.states import SyncType
 from farcopy.web.listening import Listening
+from farcopy.wording import error_text
 
 if TYPE_CHECKING:
     from farcopy.core.model import RunSummary
@@ -75,14 +76,14 @@ def set_up(
         if needs_key and not is_lasting:
             raise
         if is_lasting:
-            click.echo(f"farcopy: {error.text} ({error.detail}); waiting for it", err=True)
+            click.echo(f"farcopy: {error_text(error)}; waiting for it", err=True)
     try:
         if with_database:
             prepare_database()
     except LedgerTrouble as trouble:
         if not is_lasting:
             raise
-        click.echo(f"farcopy: {trouble.text}; waiting for it", err=True)
+        click.echo(f"farcopy: {error_text(trouble)}; waiting for it", err=True)
     return environment
 
 
