@@ -8,10 +8,18 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from farcopy.core.config import FIELDS_BY_NAME
-from farcopy.core.errors import FarcopyError, PasswordRequired, SettingsInvalid
+from farcopy.core.errors import (
+    FarcopyError,
+    LedgerReadOnly,
+    LedgerTrouble,
+    PasswordRequired,
+    SettingsInvalid,
+)
+from farcopy.store.owners import whose
 
 _KEY: Final = re.compile(rf"(?<![\w/\\.-])({'|'.join(FIELDS_BY_NAME)})(?![\w/\\-]|\.\w)")
 _TOLD: Final = frozenset({
@@ -66,6 +74,8 @@ def error_text(error: FarcopyError) -> str:
     parts = [error.detail]
     if error.code in _OF_A_HOME:
         parts.append(_home())
+    if isinstance(error, LedgerTrouble):
+        parts.append(_database(error))
     about = "; ".join(part for part in parts if part)
     text = in_shell(error.text) + (f" ({about})" if about else "")
     following = _NEXT.get(error.code)
@@ -108,6 +118,21 @@ def _home() -> str:
     from django.conf import settings
 
     return f"the home is {settings.FARCOPY_HOME}"
+
+
+def _database(error: LedgerTrouble) -> str:
+    """Which one is in trouble; never its password."""
+    if not _is_ready():
+        return ""
+    from django.conf import settings
+
+    found = settings.DATABASES["default"]
+    if settings.ENVIRONMENT.database_url:
+        port = f":{found['PORT']}" if found.get("PORT") else ""
+        return f"{found['USER']}@{found['HOST']}{port}/{found['NAME']}"
+    path = Path(str(found["NAME"]))
+    about = whose(path) if isinstance(error, LedgerReadOnly) else ""
+    return f"{path}; {about}" if about else str(path)
 
 
 def _is_ready() -> bool:

@@ -18,7 +18,9 @@ FarcopyError
 │   └── PathUnknown · TargetRefused
 ├── LedgerTrouble  the database cannot do its part: nothing new is begun
 │   ├── LedgerFull · LedgerLocked · LedgerReadOnly · LedgerMissing
-│   └── LedgerCorrupt · LedgerUnreachable
+│   ├── LedgerCorrupt · LedgerUnreachable
+│   └── LedgerLoginRefused · LedgerNotLetIn · LedgerNoDatabase · LedgerNoRight
+│       LedgerTlsFailed · LedgerHostUnknown   PostgreSQL was asked, and said no
 ├── SourceMissing · SourceDirectoryUnreadable   a root or directory could not be read
 ├── SyncFrozen     too much of the source changed at once: an admin has to confirm
 ├── RunAlreadyOn · NoRunOn · NotFrozen · ServiceNotRunning · EngineBusy   the state forbids it
@@ -387,6 +389,38 @@ class LedgerUnreachable(LedgerTrouble):
     code = "ledger_unreachable"
     is_retryable = True
     text = "the database server does not answer; check that it runs"
+
+
+class LedgerLoginRefused(LedgerTrouble):
+    code = "ledger_login_refused"
+    text = "the database server refused the login; correct user and password in DATABASE_URL"
+
+
+class LedgerNotLetIn(LedgerTrouble):
+    code = "ledger_not_let_in"
+    text = "the database server lets this user not in from here, or only encrypted; check its " \
+        "pg_hba.conf, and sslmode in DATABASE_URL"
+
+
+class LedgerNoDatabase(LedgerTrouble):
+    code = "ledger_no_database"
+    text = "there is no such database on the server; create it, or correct DATABASE_URL"
+
+
+class LedgerNoRight(LedgerTrouble):
+    code = "ledger_no_right"
+    text = "the user of the database lacks a right there; let it own the database"
+
+
+class LedgerTlsFailed(LedgerTrouble):
+    code = "ledger_tls_failed"
+    text = "no encrypted connection to the database server: it offers none, or its certificate " \
+        "was not accepted; check sslmode and sslrootcert in DATABASE_URL"
+
+
+class LedgerHostUnknown(LedgerTrouble):
+    code = "ledger_host_unknown"
+    text = "the host of the database could not be resolved; check DATABASE_URL and the name server"
 
 
 class SyncFrozen(FarcopyError):
