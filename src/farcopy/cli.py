@@ -52,23 +52,11 @@ def main() -> None:
         click.echo(f"farcopy: {wording.error_text(error)}", err=True)
         sys.exit(EXIT_ANOTHER_RUN if isinstance(error, RunAlreadyOn) else EXIT_FAILED)
     except Exception as error:
-        line = _line_of_foreign(error)
+        line = wording.foreign_text(error)
         if line is None:
             raise
         click.echo(f"farcopy: {line}", err=True)
         sys.exit(EXIT_FAILED)
-
-
-def _line_of_foreign(error: Exception) -> str | None:
-    """One line for what an admin can mend: settings, an address in use."""
-    if isinstance(error, OSError):
-        return f"{error.strerror or error}"
-    if "django" in sys.modules:
-        from django.core.exceptions import ImproperlyConfigured
-
-        if isinstance(error, ImproperlyConfigured):
-            return str(error)
-    return None
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -282,7 +270,7 @@ def _dry_run(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(as_json: bool) -> None:
     """The last runs, the schedule, and what is moving now."""
-    set_up()
+    environment = set_up()
     from django.utils import timezone
 
     from farcopy.service import answers, overview
@@ -290,8 +278,12 @@ def status(as_json: bool) -> None:
 
     overview.try_writing()
     view = overview.status()
-    data = answers.status(view, timezone.now())
-    click.echo(json.dumps(data) if as_json else wording.in_shell("\n".join(status_lines(view))))
+    if as_json:
+        click.echo(json.dumps(answers.status(view, timezone.now())))
+        return
+    click.echo(wording.in_shell("\n".join(status_lines(view))))
+    if not view.is_service_running:
+        click.echo(f"Home:       {environment.home} (no service runs on it)")
 
 
 def _line_of_stdin() -> str:

@@ -19,7 +19,7 @@ from farcopy.core.errors import (
     PasswordRequired,
     SettingsInvalid,
 )
-from farcopy.store.owners import whose
+from farcopy.store.refusals import reason, whose
 
 _KEY: Final = re.compile(rf"(?<![\w/\\.-])({'|'.join(FIELDS_BY_NAME)})(?![\w/\\-]|\.\w)")
 _TOLD: Final = frozenset({
@@ -94,6 +94,21 @@ def name_values(error: SettingsInvalid, given: Mapping[str, object]) -> None:
         return
     for name in error.problems.keys() & given.keys() - {"ftp_password"}:
         error.problems[name] += f" (given: {_shown(given[name])})"
+
+
+def foreign_text(error: Exception) -> str | None:
+    """One line for what an admin can mend of others' errors: a file, a driver; else None."""
+    if isinstance(error, OSError):
+        return reason(error)
+    if "django" in sys.modules:
+        from django.core.exceptions import ImproperlyConfigured
+
+        if isinstance(error, ImproperlyConfigured):
+            if "psycopg" in str(error):
+                return ("DATABASE_URL asks for PostgreSQL, and its driver is not installed: "
+                        "pip install 'farcopy[postgres]'")
+            return str(error)
+    return None
 
 
 def _shown(value: object) -> str:

@@ -13,7 +13,8 @@ FarcopyError
 │   └── RemotePathMissing · RemoteReadOnly · RemoteFull · DataConnectionFailed · TimedOut
 ├── ConfigError    an admin has to change something first
 │   ├── SettingsInvalid · FtpNotConfigured · SourcesNotConfigured · PasswordRequired
-│   ├── EnvironmentInvalid · KeyMismatch · KeyUnusable · KeyFits
+│   ├── EnvironmentInvalid · HomeUnusable · ListenFailed
+│   ├── KeyMismatch · KeyUnusable · KeyFits
 │   ├── TooYoung · TrailBroken
 │   └── PathUnknown · TargetRefused
 ├── LedgerTrouble  the database cannot do its part: nothing new is begun
@@ -307,6 +308,16 @@ class EnvironmentInvalid(ConfigError):
 
     code = "environment_invalid"
     text = "An environment variable or option is not valid"
+
+
+class HomeUnusable(ConfigError):
+    code = "home_unusable"
+    text = "FARCOPY_HOME cannot be used"
+
+
+class ListenFailed(ConfigError):
+    code = "listen_failed"
+    text = "the web server cannot listen there"
 
 
 class KeyMismatch(ConfigError):
