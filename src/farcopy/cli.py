@@ -12,7 +12,15 @@ from typing import Any
 
 import click
 
-from farcopy import __version__, cli_accounts, cli_audited, cli_connection, cli_proof, cli_trail
+from farcopy import (
+    __version__,
+    cli_accounts,
+    cli_audited,
+    cli_connection,
+    cli_proof,
+    cli_trail,
+    wording,
+)
 from farcopy.core.config import FIELDS, Field
 from farcopy.core.errors import FarcopyError, RunAlreadyOn, SettingsInvalid
 from farcopy.core.model import ActionKind, Reason
@@ -40,31 +48,17 @@ def main() -> None:
     try:
         cli(standalone_mode=True)
     except SettingsInvalid as error:
-        for name, problem in error.problems.items():
-            click.echo(f"{name}: {problem}", err=True)
+        click.echo("\n".join(wording.problem_lines(error)), err=True)
         sys.exit(EXIT_FAILED)
     except FarcopyError as error:
-        click.echo(f"farcopy: {error.text}" + (f" ({error.detail})" if error.detail else ""),
-                   err=True)
+        click.echo(f"farcopy: {wording.error_text(error)}", err=True)
         sys.exit(EXIT_ANOTHER_RUN if isinstance(error, RunAlreadyOn) else EXIT_FAILED)
     except Exception as error:
-        line = _line_of_foreign(error)
+        line = wording.foreign_text(error)
         if line is None:
             raise
         click.echo(f"farcopy: {line}", err=True)
         sys.exit(EXIT_FAILED)
-
-
-def _line_of_foreign(error: Exception) -> str | None:
-    """One line for what an admin can mend: settings, an address in use."""
-    if isinstance(error, OSError):
-        return f"{error.strerror or error}"
-    if "django" in sys.modules:
-        from django.core.exceptions import ImproperlyConfigured
-
-        if isinstance(error, ImproperlyConfigured):
-            return str(error)
-    return None
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -185,7 +179,11 @@ def configure(ftp_password_stdin: bool, as_json: bool, **options: Any) -> None:
     password = _line_of_stdin() if ftp_password_stdin else ftp_password_given()
     if password is not None:
         changes["ftp_password"] = password
-    view = overview.change_configuration(changes)
+    try:
+        view = overview.change_configuration(changes)
+    except SettingsInvalid as error:
+        wording.name_values(error, changes)
+        raise
     if as_json:
         from farcopy.service import answers
 
@@ -196,7 +194,7 @@ def configure(ftp_password_stdin: bool, as_json: bool, **options: Any) -> None:
     for name, value in values.items():
         click.echo(f"{name:<{width}}  {'-' if value is None else json.dumps(value)}")
     for warning in view.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"warning: {wording.in_shell(warning)}", err=True)
 
 
 # --- runs ---
@@ -221,7 +219,7 @@ def sync(dry_run: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(answers.sync(summary)))
     else:
-        click.echo("\n".join(summary_lines(summary)))
+        click.echo(wording.in_shell("\n".join(summary_lines(summary))))
     sys.exit(EXIT_OF[summary.state])
 
 
@@ -287,7 +285,7 @@ def status(as_json: bool) -> None:
     Exit code 0: everything is off-site, 3: not all of it is, or it is not known, 1: nothing is
     copied, or there is trouble.
     """
-    set_up()
+    environment = set_up()
     from django.utils import timezone
 
     from farcopy.service import answers, overview
@@ -295,8 +293,12 @@ def status(as_json: bool) -> None:
 
     overview.try_writing()
     view = overview.status()
-    data = answers.status(view, timezone.now())
-    click.echo(json.dumps(data) if as_json else "\n".join(status_lines(view)))
+    if as_json:
+        click.echo(json.dumps(answers.status(view, timezone.now())))
+    else:
+        click.echo(wording.in_shell("\n".join(status_lines(view))))
+        if not view.is_service_running:
+            click.echo(f"Home:       {environment.home} (no service runs on it)")
     sys.exit(EXIT_OF_OFF_SITE[view.health.off_site])
 
 

@@ -11,6 +11,7 @@ import click
 
 from farcopy.core.errors import FarcopyError
 from farcopy.process import set_up
+from farcopy.wording import in_shell
 
 EXIT_FAILED: Final = 1
 
@@ -28,7 +29,8 @@ def test_connection(as_json: bool) -> None:
     except FarcopyError as error:
         if not error.cause_word:
             raise
-        click.echo(f"Failed to connect to FTP server: {error.cause_word}\n{error.text}", err=True)
+        click.echo(f"Failed to connect to FTP server: {error.cause_word}\n"
+                   f"{in_shell(error.text)}", err=True)
         sys.exit(EXIT_FAILED)
     if as_json:
         click.echo(json.dumps(answers.probe(overview.configuration().settings, result)))
@@ -53,7 +55,7 @@ def doctor(as_json: bool) -> None:
     for finding in findings():
         found.append(finding)
         if not as_json:
-            click.echo("\n".join(finding_lines(finding)))
+            click.echo(in_shell("\n".join(finding_lines(finding))))
     data = as_data(found)
     if as_json:
         click.echo(json.dumps(data))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farcopy.process import set_up, stop_on_signals
+from farcopy.wording import error_text
 
 if TYPE_CHECKING:
     from farcopy.core.model import Check
@@ -104,7 +105,7 @@ def _verify_lines(result: "VerifyResult") -> list[str]:
     if counts.files_unreadable:
         lines.append("The server would not let some files be read: nothing is said of those")
     if result.error:
-        lines.append(f"Not finished: {result.error.text}")
+        lines.append(f"Not finished: {error_text(result.error)}")
     return lines
 
 
@@ -198,8 +199,7 @@ def _fetch_lines(result: "FetchResult") -> list[str]:
     if result.bytes_read:
         lines.append(f"{size_text(result.bytes_read)} received")
     if result.error:
-        detail = f" ({result.error.detail})" if result.error.detail else ""
-        lines.append(f"Not finished: {result.error.text}{detail}")
+        lines.append(f"Not finished: {error_text(result.error)}")
     return lines
 
 
@@ -291,7 +291,7 @@ def _rebuild_lines(result: "RebuildResult") -> list[str]:
     )
     lines = [f"{number} {text}" for number, text in texts if number]
     if result.error:
-        lines.append(f"Not finished: {result.error.text}. Call it again to go on")
+        lines.append(f"Not finished: {error_text(result.error)}. Call it again to go on")
     return lines or ["Nothing to rebuild: the sources hold no files"]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farcopy.process import set_up
+from farcopy.wording import error_text
 
 if TYPE_CHECKING:
     from farcopy.service.trail_check import Verified
@@ -60,7 +61,7 @@ def _verify_lines(result: "Verified") -> list[str]:
     if checked.is_whole:
         lines.append("The audit trail is as it was written")
     if result.remote_error:
-        lines.append(f"Not compared with the remote: {result.remote_error.text}")
+        lines.append(f"Not compared with the remote: {error_text(result.remote_error)}")
     elif result.has_remote:
         lines.append("Compared with the mark on the remote")
     return lines

@@ -56,7 +56,7 @@ def _demonstrate(
         set_up,
     )
 
-    environment = set_up("farcopy.settings.web")
+    environment = set_up("farcopy.settings.web", tells_home=False)
     from farcopy.service import overview
     from farcopy.store import users
     from farcopy.terminal import summary_lines

@@ -26,6 +26,7 @@ from farcopy.core.errors import (
 )
 from farcopy.core.states import SyncType
 from farcopy.web.listening import Listening
+from farcopy.wording import error_text
 
 if TYPE_CHECKING:
     from farcopy.core.model import RunSummary
@@ -42,6 +43,7 @@ def set_up(
     with_database: bool = True,
     is_lasting: bool = False,
     needs_key: bool = True,
+    tells_home: bool = True,
 ) -> "Environment":
     """Django, the home, its database and logs; every verb begins with it.
 
@@ -49,11 +51,20 @@ def set_up(
     is_lasting: a process that serves comes up although its key or its database is in
     trouble: it says so to whoever asks, and goes on when that is well again.
     needs_key: False for the one verb that takes another key.
-    Raises: LedgerTrouble, KeyUnusable.
+    tells_home: False for the demo, whose home is its own affair.
+    Raises: EnvironmentInvalid, HomeUnusable, LedgerTrouble, KeyUnusable.
     """
     os.environ["DJANGO_SETTINGS_MODULE"] = settings_module
     if os.name == "posix":
         os.umask(0o077)
+    from farcopy.settings.environment import home_directory
+    from farcopy.store.home import prepare_home
+
+    home = home_directory()
+    is_new = prepare_home(home)
+    if is_new and tells_home:
+        click.echo(f"farcopy: a new home was made in {home}; set FARCOPY_HOME if yours is "
+                   "elsewhere", err=True)
     with _uncollected():
         import django
 
@@ -75,15 +86,32 @@ def set_up(
         if needs_key and not is_lasting:
             raise
         if is_lasting:
-            click.echo(f"farcopy: {error.text} ({error.detail}); waiting for it", err=True)
+            click.echo(f"farcopy: {error_text(error)}; waiting for it", err=True)
     try:
         if with_database:
             prepare_database()
     except LedgerTrouble as trouble:
         if not is_lasting:
             raise
-        click.echo(f"farcopy: {trouble.text}; waiting for it", err=True)
+        click.echo(f"farcopy: {error_text(trouble)}; waiting for it", err=True)
+    if with_database and tells_home and not is_new and not is_lasting:
+        _tell_usual_home(environment)
     return environment
+
+
+def _tell_usual_home(environment: "Environment") -> None:
+    """A person who named no home may mean the service's, which another user runs."""
+    is_named = "FARCOPY_HOME" in os.environ or "FARCOPY_HOME_FILE" in os.environ
+    if is_named or not sys.stderr.isatty():
+        return
+    from django.utils import timezone
+
+    from farcopy.store import lease
+
+    with contextlib.suppress(LedgerTrouble):
+        if lease.live_kind(timezone.now()) != "service":
+            click.echo(f"farcopy: this is the home {environment.home}, on which no service runs",
+                       err=True)
 
 
 @contextlib.contextmanager

@@ -147,8 +147,13 @@ def test_files_that_do_not_fit_are_told_in_one_line(
 ) -> None:
     other = tmp_path / "other.pem"
     other.write_bytes(trustme.CA().issue_cert("a.example").private_key_pem.bytes())
-    for certificate, key in ((files[0], other), (tmp_path / "none", None), (files[0], None)):
-        with pytest.raises(EnvironmentInvalid, match="belong together"):
+    missing = tmp_path / "none"
+    for certificate, key, told in (
+        (files[0], other, "belong together"), (files[0], None, "belong together"),
+        (missing, None, f"--tls-cert: {missing} is not there"),
+        (files[0], missing, f"--tls-key: {missing} is not there"),
+    ):
+        with pytest.raises(EnvironmentInvalid, match=told):
             make_context(certificate, key)
 
 

@@ -217,7 +217,8 @@ def test_a_missing_ftp_path_condemns_no_file(home: Path, tmp_path: Path) -> None
 
 def test_ftp_that_is_not_configured_is_named(tmp_path: Path) -> None:
     done = run_farcopy(new_home(tmp_path / "home"), "verify")
-    assert (done.returncode, done.stderr) == (1, "farcopy: FTP not configured\n")
+    assert done.returncode == 1
+    assert done.stderr.startswith("farcopy: FTP not configured ")
 
 
 def test_it_leaves_nothing_on_the_remote_and_writes_nothing_there(

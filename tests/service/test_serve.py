@@ -117,7 +117,7 @@ def test_a_port_in_use_is_told_in_one_line_and_leaves_no_lease(home: Path) -> No
     [
         (("--host", "192.0.2.1"), "is open to others"),
         (("--tls-key", "key.pem"), "--tls-key needs --tls-cert"),
-        (("--tls-cert", "/nowhere/cert.pem"), "belong together"),
+        (("--tls-cert", "/nowhere/cert.pem"), "/nowhere/cert.pem is not there"),
     ],
 )
 def test_an_unsafe_or_impossible_way_to_listen_ends_the_start_in_one_line(

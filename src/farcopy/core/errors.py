@@ -14,12 +14,15 @@ FarcopyError
 │   └── TimedOut
 ├── ConfigError    an admin has to change something first
 │   ├── SettingsInvalid · FtpNotConfigured · SourcesNotConfigured · PasswordRequired
-│   ├── EnvironmentInvalid · KeyMismatch · KeyUnusable · KeyFits
+│   ├── EnvironmentInvalid · HomeUnusable · ListenFailed
+│   ├── KeyMismatch · KeyUnusable · KeyFits
 │   ├── TooYoung · TrailBroken
 │   └── PathUnknown · TargetRefused
 ├── LedgerTrouble  the database cannot do its part: nothing new is begun
 │   ├── LedgerFull · LedgerLocked · LedgerReadOnly · LedgerMissing
-│   └── LedgerCorrupt · LedgerUnreachable
+│   ├── LedgerCorrupt · LedgerUnreachable
+│   └── LedgerLoginRefused · LedgerNotLetIn · LedgerNoDatabase · LedgerNoRight
+│       LedgerTlsFailed · LedgerHostUnknown   PostgreSQL was asked, and said no
 ├── SourceMissing · SourceDirectoryUnreadable   a root or directory could not be read
 ├── SyncFrozen     too much of the source changed at once: an admin has to confirm
 ├── RunAlreadyOn · RunCutOff · NoRunOn · NotFrozen   the state forbids it
@@ -317,6 +320,16 @@ class EnvironmentInvalid(ConfigError):
     text = "An environment variable or option is not valid"
 
 
+class HomeUnusable(ConfigError):
+    code = "home_unusable"
+    text = "FARCOPY_HOME cannot be used"
+
+
+class ListenFailed(ConfigError):
+    code = "listen_failed"
+    text = "the web server cannot listen there"
+
+
 class KeyMismatch(ConfigError):
     code = "key_mismatch"
     text = "The stored FTP password cannot be decrypted with this key"
@@ -397,6 +410,38 @@ class LedgerUnreachable(LedgerTrouble):
     code = "ledger_unreachable"
     is_retryable = True
     text = "the database server does not answer; check that it runs"
+
+
+class LedgerLoginRefused(LedgerTrouble):
+    code = "ledger_login_refused"
+    text = "the database server refused the login; correct user and password in DATABASE_URL"
+
+
+class LedgerNotLetIn(LedgerTrouble):
+    code = "ledger_not_let_in"
+    text = "the database server lets this user not in from here, or only encrypted; check its " \
+        "pg_hba.conf, and sslmode in DATABASE_URL"
+
+
+class LedgerNoDatabase(LedgerTrouble):
+    code = "ledger_no_database"
+    text = "there is no such database on the server; create it, or correct DATABASE_URL"
+
+
+class LedgerNoRight(LedgerTrouble):
+    code = "ledger_no_right"
+    text = "the user of the database lacks a right there; let it own the database"
+
+
+class LedgerTlsFailed(LedgerTrouble):
+    code = "ledger_tls_failed"
+    text = "no encrypted connection to the database server: it offers none, or its certificate " \
+        "was not accepted; check sslmode and sslrootcert in DATABASE_URL"
+
+
+class LedgerHostUnknown(LedgerTrouble):
+    code = "ledger_host_unknown"
+    text = "the host of the database could not be resolved; check DATABASE_URL and the name server"
 
 
 class SyncFrozen(FarcopyError):

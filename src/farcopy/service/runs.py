@@ -33,6 +33,7 @@ from farcopy.store.history import RunRecord
 from farcopy.store.patience import Patience
 
 POLL_S = 0.1
+_SETTING_OF = {"orthanc": "orthanc_storage_path", "hospital": "hospital_data_path"}
 START_WITHIN_S = 20.0
 """A living service takes a request within a second; it may be ending a run just now."""
 
@@ -145,7 +146,8 @@ def summary(run_id: int) -> RunSummary:
     failed = history.failed_files(run_id, MAX_ERRORS)
     lines = [
         *(
-            f"Failed to read: {path or root} ({text_of_code(code)})"
+            f"Failed to read: {path} ({text_of_code(code)})" if path
+            else f"Failed to read: {root} ({_SETTING_OF.get(root, root)}: {text_of_code(code)})"
             for root, path, code in run.problems
         ),
         *(

@@ -4,11 +4,12 @@ import dj_database_url
 
 from farcopy.core.errors import EnvironmentInvalid
 from farcopy.settings.environment import Environment
+from farcopy.store.home import DATABASE_FILE
 from farcopy.store.keys import KeySource, secret_of
 
 ENVIRONMENT = Environment.read()
 FARCOPY_HOME = ENVIRONMENT.home
-_DATABASE = FARCOPY_HOME / "farcopy.sqlite3"
+_DATABASE = FARCOPY_HOME / DATABASE_FILE
 KEYS = KeySource(
     FARCOPY_HOME, ENVIRONMENT.key, ENVIRONMENT.key_file, ENVIRONMENT.old_key,
     ENVIRONMENT.old_key_file, ENVIRONMENT.credentials,

@@ -5,6 +5,8 @@ secrets kept out of the environment (Docker and systemd credentials).
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from environs import Env, EnvError, FileAwareEnv
 
 from farcopy.core.errors import EnvironmentInvalid
+from farcopy.store.refusals import reason
 
 MAX_WAIT_S = 3600.0
 # One read for each variable and process; the file of a secret is not kept open.
@@ -53,12 +56,10 @@ class Environment:
     @classmethod
     def read(cls) -> "Environment":
         """Raises: EnvironmentInvalid, which names the variable."""
-        try:
+        with _told():
             environment = cls._read()
             environment._check()
-        except EnvError as error:
-            raise EnvironmentInvalid(str(error).partition(":")[0]) from error
-        return environment
+            return environment
 
     def _check(self) -> None:
         if self.time_zone:
@@ -127,12 +128,40 @@ class Environment:
 
 
 def home_directory() -> Path:
-    given = _env.str("FARCOPY_HOME", "")
-    return Path(given).absolute() if given else Path.home() / ".farcopy"
+    """Raises: EnvironmentInvalid."""
+    with _told():
+        given = _env.str("FARCOPY_HOME", "")
+    if given:
+        return Path(given).absolute()
+    try:
+        return Path.home() / ".farcopy"
+    except RuntimeError as error:
+        raise EnvironmentInvalid(
+            "FARCOPY_HOME is not set, and this user has no home directory"
+        ) from error
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What environs finds wrong, as ours: the variable, and never its value, but for a file's."""
+    try:
+        yield
+    except EnvError as error:
+        raise EnvironmentInvalid(str(error).partition(":")[0]) from error
+    except ValueError as error:
+        # A file that is named by NAME_FILE, and cannot be read.
+        if not isinstance(error.__cause__, OSError):
+            raise
+        name = next((word for word in str(error).split() if word.endswith("_FILE")), "")
+        raise EnvironmentInvalid(f"{name} names a file: {reason(error.__cause__)}") from error
 
 
 def ftp_password_given() -> str | None:
-    """FARCOPY_FTP_PASSWORD, or the content of FARCOPY_FTP_PASSWORD_FILE."""
-    given: str | None = _env.str("FARCOPY_FTP_PASSWORD", None)
+    """FARCOPY_FTP_PASSWORD, or the content of FARCOPY_FTP_PASSWORD_FILE.
+
+    Raises: EnvironmentInvalid.
+    """
+    with _told():
+        given: str | None = _env.str("FARCOPY_FTP_PASSWORD", None)
     # A secret's file mostly ends with a line end that is not part of the secret.
     return None if given is None else given.rstrip("\r\n")

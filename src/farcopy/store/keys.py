@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from farcopy.core.errors import KeyUnusable
+from farcopy.store.refusals import reason
 
 KEY_BYTES: Final = 32
 KEY_FILE: Final = "farcopy.key"
@@ -73,9 +74,14 @@ class KeySource:
         if not path.exists() and not successor.exists():
             if self.database is not None and self.database.exists():
                 # A new key would only hide that the old one is missing.
-                raise KeyUnusable(f"{KEY_FILE} is gone, but its database is there: put it back")
-            make_private_directory(self.home)
-            create_key(path)
+                raise KeyUnusable(
+                    f"{KEY_FILE} is gone from {self.home}, but its database is there: put it back"
+                )
+            try:
+                make_private_directory(self.home)
+                create_key(path)
+            except OSError as error:
+                raise KeyUnusable(f"it cannot be made: {reason(error, path)}") from error
         # The new one is made before and takes the name after: one of the two is always there.
         found = [_read(file, forbidden=0o077) for file in (successor, path) if file.exists()]
         return tuple(dict.fromkeys(found))
@@ -154,7 +160,9 @@ def decode(text: str) -> bytes:
 def _read(path: Path, forbidden: int) -> bytes:
     try:
         if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & forbidden:
-            raise KeyUnusable(f"{path.name} is readable by others: chmod 600 it")
+            raise KeyUnusable(f"{path} is readable by others: chmod 600 {path}")
         return decode(path.read_text(encoding="ascii"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise KeyUnusable(f"{path.name} cannot be read") from error
+    except UnicodeDecodeError as error:
+        raise KeyUnusable(f"{path} cannot be read: it is no text") from error
+    except OSError as error:
+        raise KeyUnusable(f"the key cannot be read: {reason(error, path)}") from error

@@ -8,6 +8,7 @@ broken constraint, wrong SQL) stays what Django makes of it.
 """
 
 import errno
+import re
 import shutil
 import sqlite3
 from collections.abc import Mapping
@@ -19,11 +20,18 @@ from django.db import OperationalError
 from django.db.utils import DatabaseErrorWrapper
 
 from farcopy.core.errors import (
+    EnvironmentInvalid,
     LedgerCorrupt,
     LedgerFull,
+    LedgerHostUnknown,
     LedgerLocked,
+    LedgerLoginRefused,
     LedgerMissing,
+    LedgerNoDatabase,
+    LedgerNoRight,
+    LedgerNotLetIn,
     LedgerReadOnly,
+    LedgerTlsFailed,
     LedgerTrouble,
     LedgerUnreachable,
 )
@@ -57,6 +65,34 @@ class Unreachable(LedgerUnreachable, OperationalError):
     pass
 
 
+class LoginRefused(LedgerLoginRefused, OperationalError):
+    pass
+
+
+class NotLetIn(LedgerNotLetIn, OperationalError):
+    pass
+
+
+class NoDatabase(LedgerNoDatabase, OperationalError):
+    pass
+
+
+class NoRight(LedgerNoRight, OperationalError):
+    pass
+
+
+class TlsFailed(LedgerTlsFailed, OperationalError):
+    pass
+
+
+class HostUnknown(LedgerHostUnknown, OperationalError):
+    pass
+
+
+class OptionUnknown(EnvironmentInvalid, OperationalError):
+    """No trouble that passes: a service does not come up with it."""
+
+
 # By the primary result code, the low byte of the extended one: sqlite.org/rescode.html
 _SQLITE: Final[Mapping[int, type[Trouble] | type[OperationalError]]] = {
     sqlite3.SQLITE_FULL: Full,
@@ -78,7 +114,7 @@ for ENOSPC of a write, but not of its shared memory, of a sync or of a quota."""
 _POSTGRES: Final[tuple[tuple[str, type[OperationalError]], ...]] = (
     ("53100", Full),         # disk_full
     ("25006", ReadOnly),     # read_only_sql_transaction: a standby, or set so by an admin
-    ("42501", ReadOnly),     # insufficient_privilege
+    ("42501", NoRight),      # insufficient_privilege
     ("XX001", Corrupt),      # data_corrupted
     ("XX002", Corrupt),      # index_corrupted
     ("55P03", Locked),       # lock_not_available
@@ -87,6 +123,19 @@ _POSTGRES: Final[tuple[tuple[str, type[OperationalError]], ...]] = (
     ("57P", Unreachable),    # admin_shutdown, crash_shutdown, cannot_connect_now …
     ("53300", Unreachable),  # too_many_connections
     ("08", Unreachable),     # connection exceptions
+)
+
+
+# libpq hands on no SQLSTATE while it connects, only the server's words: those of a server
+# that speaks another language than English are taken for silence, as all were before.
+_REFUSALS: Final[tuple[tuple[str, type[OperationalError]], ...]] = (
+    (r"no pg_hba\.conf entry|pg_hba\.conf rejects|permission denied for database", NotLetIn),
+    (r"authentication failed|no password supplied|role .* does not exist|not permitted to log in",
+     LoginRefused),
+    (r"database .* does not exist", NoDatabase),
+    # But not "SSL connection has been closed": that is a server that went away.
+    (r"does not support SSL|certificate|SSL error: (?!unexpected eof)", TlsFailed),
+    (r"(failed to resolve|could not translate) host(?!.*(temporary|try again))", HostUnknown),
 )
 
 
@@ -114,10 +163,15 @@ def of_postgres(error: BaseException, module: Any) -> OperationalError | None:
     for prefix, trouble in _POSTGRES:
         if state.startswith(prefix):
             return trouble(f"SQLSTATE {state}")
+    if not state and str(error).startswith(("invalid connection option", "invalid URI")):
+        return OptionUnknown("DATABASE_URL has an option behind its ? that is not PostgreSQL's")
     if isinstance(error, mistakes) or not isinstance(error, module.Error):
         return None
     if not state and isinstance(error, module.OperationalError | module.InterfaceError):
-        # No reply of the server: refused, closed, reset, not resolved, or closed before.
+        for words, trouble in _REFUSALS:
+            if re.search(words, str(error), re.IGNORECASE | re.DOTALL):
+                return trouble()
+        # No reply of the server: refused, closed, reset, or closed before.
         return Unreachable()
     return Trouble(f"SQLSTATE {state}" if state else "")
 

@@ -4,11 +4,12 @@ Passwords and sessions pass here: beyond this machine they go encrypted, by our
 own TLS or by a named proxy's, or the server does not start.
 """
 
+import errno
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from farcopy.core.errors import EnvironmentInvalid
+from farcopy.core.errors import EnvironmentInvalid, ListenFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,22 @@ class Listening:
                 f"--host {self.host} is open to others: give --tls-cert, name a proxy with "
                 "--trusted-proxy, or say --allow-insecure"
             )
+
+
+    def failure(self, error: OSError) -> ListenFailed:
+        """Why the system does not let us, and what to do."""
+        match error.errno:
+            case errno.EADDRINUSE:
+                what = (f"port {self.port} of {self.host} is taken by another program, perhaps "
+                        "another farcopy; end that, or give another with --port")
+            case errno.EACCES if 0 < self.port < 1024:
+                what = (f"ports below 1024, as {self.port}, need a right: give another with "
+                        "--port, or the service AmbientCapabilities=CAP_NET_BIND_SERVICE")
+            case errno.EADDRNOTAVAIL:
+                what = f"{self.host} is no address of this machine; give one of it with --host"
+            case _:
+                what = f"{self.host}, port {self.port}: {error.strerror or error}"
+        return ListenFailed(what)
 
 
 def is_loopback(host: str) -> bool:

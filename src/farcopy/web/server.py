@@ -13,6 +13,7 @@ from typing import Any, Final
 import waitress
 from waitress import wasyncore
 
+from farcopy.core.errors import ListenFailed
 from farcopy.web.connections import Channel, Deadlines
 from farcopy.web.listening import Listening
 from farcopy.web.tls import TlsChannels
@@ -126,7 +127,9 @@ def create_server(
     deadlines: Deadlines = DEADLINES,
     connections: int | None = None,
 ) -> WebServer:
-    """Listen; port 0 takes a free one, see `effective_port`. Raises: EnvironmentInvalid, OSError.
+    """Listen; port 0 takes a free one, see `effective_port`.
+
+    Raises: EnvironmentInvalid, ListenFailed.
 
     What a proxy says in X-Forwarded-For and X-Forwarded-Proto counts from the trusted one
     only; from anybody else it is dropped.
@@ -143,22 +146,30 @@ def create_server(
     channels: Any = Channel
     if listening.tls_cert:
         channels = TlsChannels(listening.tls_cert, listening.tls_key)
-    server = waitress.create_server(
-        site,
-        map=sockets,
-        host=listening.host,
-        port=listening.port,
-        threads=THREADS,
-        connection_limit=connections + 10,  # its own two or three sockets count, too
-        ident=None,
-        url_scheme="https" if listening.is_tls else "http",
-        max_request_body_size=MAX_BODY_BYTES,
-        max_request_header_size=MAX_HEADER_BYTES,
-        clear_untrusted_proxy_headers=True,
-        asyncore_use_poll=_HAS_POLL,
-        log_socket_errors=False,
-        **proxy,
-    )
+    try:
+        server = waitress.create_server(
+            site,
+            map=sockets,
+            host=listening.host,
+            port=listening.port,
+            threads=THREADS,
+            connection_limit=connections + 10,  # its own two or three sockets count, too
+            ident=None,
+            url_scheme="https" if listening.is_tls else "http",
+            max_request_body_size=MAX_BODY_BYTES,
+            max_request_header_size=MAX_HEADER_BYTES,
+            clear_untrusted_proxy_headers=True,
+            asyncore_use_poll=_HAS_POLL,
+            log_socket_errors=False,
+            **proxy,
+        )
+    except OSError as error:
+        raise listening.failure(error) from error
+    except ValueError as error:
+        # waitress asks the resolver, and says no more than this.
+        raise ListenFailed(
+            f"{listening.host} is no address and no name of one; correct --host"
+        ) from error
     made = WebServer(
         server, sockets, connections=connections, deadlines=deadlines, is_open=listening.is_exposed
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from farcopy.core.errors import EnvironmentInvalid
+from farcopy.store.refusals import reason
 from farcopy.web.connections import Channel
 
 log = logging.getLogger("farcopy.web")
@@ -31,9 +32,19 @@ def make_context(certificate: Path, key: Path | None) -> ssl.SSLContext:
         context.load_cert_chain(certificate, key, password=lambda: "")
     except (OSError, ValueError) as error:
         raise EnvironmentInvalid(
-            "--tls-cert and --tls-key must be PEM files that belong together, without a password"
+            _unreadable("--tls-cert", certificate) or (_unreadable("--tls-key", key) if key else "")
+            or "--tls-cert and --tls-key must be PEM files that belong together, without a password"
         ) from error
     return context
+
+
+def _unreadable(option: str, file: Path) -> str:
+    """Why it cannot be read; "" when it can."""
+    try:
+        with file.open("rb"):
+            return ""
+    except OSError as error:
+        return f"{option}: {reason(error, file)}"
 
 
 class TlsChannels:
