@@ -18,7 +18,7 @@ from farcopy.ftp.remote import FtpRemote
 from farcopy.ftp.settings import Deadlines, SessionSettings
 from farcopy.planning.tripwire import Tripwire
 from farcopy.sources.orthanc import hospital_source, orthanc_source
-from farcopy.store.configuration import StoredConfiguration, note_profile, note_tls
+from farcopy.store.configuration import StoredConfiguration, note_login, note_profile, note_tls
 from farcopy.store.models import Destination
 
 _LOOK_S = 0.2
@@ -114,6 +114,7 @@ def reading_session(
 
 
 def note_what_was_learnt(remote: Remote, configuration: StoredConfiguration) -> None:
-    """A host once seen with TLS is refused without it from then on."""
+    """The login works; and a host once seen with TLS is refused without it from then on."""
+    note_login(configuration, is_refused=False)
     if isinstance(remote, FtpRemote) and remote.is_tls and not configuration.has_seen_tls:
         note_tls(configuration.settings)

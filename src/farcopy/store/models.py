@@ -21,7 +21,8 @@ class SyncConfiguration(models.Model):
     """Row 1: the settings, and what automatic runs remember of themselves.
 
     home_id: makes our folder on the remote ours. settings_changed_at: when a
-    setting last changed; hard errors are forgiven then.
+    setting last changed; hard errors are forgiven then. settings_version: counts those
+    changes. login_refused_at: when the server refused the login of just these settings.
     """
 
     orthanc_storage_path = models.TextField(null=True)
@@ -44,6 +45,8 @@ class SyncConfiguration(models.Model):
 
     last_sync_at = models.DateTimeField(null=True)
     settings_changed_at = models.DateTimeField(auto_now_add=True)
+    settings_version = models.BigIntegerField(default=0, db_default=0)
+    login_refused_at = models.DateTimeField(null=True)
     home_id = models.CharField(max_length=32)
 
     class Meta:
