@@ -2,6 +2,7 @@
 
 import { api } from "./api.js";
 import { fill, h } from "./dom.js";
+import { dropAllDrafts } from "./draft.js";
 import { during, explain } from "./failure.js";
 import { hush } from "./notice.js";
 import { session } from "./session.js";
@@ -95,7 +96,8 @@ function markNavigation({ name }) {
 function signOut(event) {
   during(event.currentTarget, async () => {
     await api.logout();
-    session.end();
+    dropAllDrafts();
+    session.end({ isWanted: true });
   });
 }
 
@@ -116,8 +118,10 @@ document.getElementById("skip").addEventListener("click", (event) => {
   main.focus();
 });
 
+// Where the page itself says that nobody is signed in, the API need not say so again.
 try {
-  session.begin((await api.me()).data);
+  if (main.dataset.session === "none") show();
+  else session.begin((await api.me()).data);
 } catch {
   show();
 }
