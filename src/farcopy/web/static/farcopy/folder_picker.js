@@ -15,10 +15,10 @@ export async function browse(input, label) {
 function pick(begin, label) {
   return new Promise((resolve) => {
     let shown = { path: null, parent: null };
-    let first = null; // where one may begin
+    let first = ""; // where one may begin
     const where = h("p", { class: "mono where", "aria-live": "polite" });
     const error = h("p", { class: "error", role: "alert" });
-    const up = h("button", { type: "button", class: "plain small-button", onclick: () => open(shown.parent ?? "") }, "Up");
+    const up = h("button", { type: "button", class: "plain small-button", hidden: true, onclick: () => open(shown.parent ?? "") }, "Up");
     const list = h("ul", { class: "folders", "aria-label": "Directories", onkeydown: move });
     const more = h("p", { class: "hint" });
     const use = h("button", { value: "use" }, "Use this directory");
@@ -36,20 +36,27 @@ function pick(begin, label) {
     start();
 
     async function start() {
-      await open("");
-      first = shown.path ?? "";
-      up.hidden = true;
-      if (begin) await open(begin);
+      const beginnings = await read("");
+      if (!beginnings) return;
+      first = beginnings.path ?? "";
+      show((begin && await read(begin)) || beginnings);
     }
 
     async function open(path) {
+      const data = await read(path);
+      if (data) show(data);
+    }
+
+    // null when it was refused: then it is said why, and what was shown stays.
+    async function read(path) {
       list.setAttribute("aria-busy", "true");
+      setText(error, "");
       try {
-        show((await api.folders(path)).data);
-        setText(error, "");
+        return (await api.folders(path)).data;
       } catch (refused) {
         const why = refused.fields?.path;
         setText(error, why ? `${path} ${why}.` : `${refused.message}.`);
+        return null;
       } finally {
         list.removeAttribute("aria-busy");
       }
@@ -58,7 +65,7 @@ function pick(begin, label) {
     function show(data) {
       shown = data;
       setText(where, data.path ?? "Where sources may lie");
-      up.hidden = first !== null && (data.path ?? "") === first;
+      up.hidden = (data.path ?? "") === first;
       use.disabled = data.path === null;
       fill(list, data.folders.map(({ name, path }) => h("li", {},
         h("button", { type: "button", class: "folder", onclick: () => open(path) }, name))));

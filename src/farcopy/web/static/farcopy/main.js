@@ -84,8 +84,10 @@ function markNavigation({ name }) {
   navigation.hidden = !isIn || session.account.role !== "admin" || session.account.must_change_password;
   for (const link of navigation.querySelectorAll("a")) {
     const isHere = link.getAttribute("href") === `#/${name === "run" ? "runs" : name}`;
-    if (isHere) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (isHere) {
+      link.setAttribute("aria-current", "page");
+      navigation.scrollLeft = link.offsetLeft - navigation.offsetLeft - 24; // on a phone not all have room
+    } else link.removeAttribute("aria-current");
   }
   fill(who, isIn && [
     h("a", { href: "#/password", title: "Change my password" }, session.account.username),

@@ -106,7 +106,7 @@ function fileRow(run, file, now) {
   return h("tr", {},
     h("td", { class: "wide" }, h("div", { class: "path" }, `${file.root}/${file.path}`),
       h("div", { class: "reason" }, SENT.includes(file.outcome) ? `${size(file.bytes)}, ${when(file.at, now)}: ${file.text}` : capital(withLabels(file.text)))),
-    h("td", {}, file.state === "failed" ? badge("failed") : badge(file.state)),
+    h("td", {}, badge(file.state, file.state === "stored" && file.outcome === "stored" ? "Stored" : "")),
     action);
 }
 
