@@ -9,7 +9,8 @@ from typing import Final
 
 import click
 
-from farcopy.core.errors import FarcopyError
+from farcopy.core.errors import FarcopyError, RemotePathMissing
+from farcopy.planning.health import count
 from farcopy.process import set_up
 from farcopy.wording import in_shell
 
@@ -31,13 +32,17 @@ def test_connection(as_json: bool) -> None:
             raise
         click.echo(f"Failed to connect to FTP server: {error.cause_word}\n"
                    f"{in_shell(error.text)}", err=True)
+        if isinstance(error, RemotePathMissing):
+            click.echo("A sync makes the directory if it is not there; this test makes nothing.",
+                       err=True)
         sys.exit(EXIT_FAILED)
     if as_json:
         click.echo(json.dumps(answers.probe(overview.configuration().settings, result)))
         return
     how = "encrypted" if result.is_tls else "NOT encrypted"
     click.echo(f"FTP connection successful ({how}); "
-               f"{result.files_in_directory} files in the directory")
+               f"{count(result.files_in_directory, 'file')} directly in {result.ftp_path}, "
+               f"and {result.files_held:,} that farcopy holds below it")
 
 
 @click.command()

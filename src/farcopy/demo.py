@@ -80,6 +80,8 @@ def _demonstrate(
         sys.exit(1)
     if once:
         return
+    # As it is meant to stand: by the schedule, and with an eye on the directories.
+    overview.change_configuration({"sync_enabled": True, "monitoring_enabled": True})
     password = users.generate_password()
     users.add("admin", "admin", password)
     click.echo(f"5. The service stays up. Sign in as admin with {password} (Ctrl-C ends it).")

@@ -70,7 +70,7 @@ def test_the_seven_endpoints_in_the_order_of_a_first_day(
         "success": True, "message": "FTP connection successful",
         "data": {
             "connection_status": "success", "ftp_host": ftp.host, "ftp_port": ftp.port,
-            "ftp_path": remote, "files_in_directory": 1, "is_encrypted": False,
+            "ftp_path": remote, "files_in_directory": 1, "files_held": 0, "is_encrypted": False,
             "message": "FTP connection successful",
         },
     }

@@ -12,7 +12,7 @@ import pytest
 
 from farcopy import __version__
 from tests.api.conftest import ServerFactory
-from tests.api.farcopy_server import PASSWORD, FarcopyServer
+from tests.api.farcopy_server import COOKIE, PASSWORD, FarcopyServer
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = ROOT / "src/farcopy/web/static/farcopy"
@@ -30,6 +30,24 @@ def test_the_page_is_served_with_a_policy_that_forbids_inline_code(
     page = answer.text
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page)
     assert __version__ in page
+
+
+def told(client: httpx.Client) -> str:
+    """What the page says of a session, kept by nobody."""
+    answer = client.get("/")
+    assert answer.headers["Cache-Control"] == "no-store"
+    found = re.search(r'data-session="(\w+)"', answer.text)
+    assert found
+    return found[1]
+
+
+def test_the_page_says_when_nobody_is_signed_in_so_that_it_need_not_ask(
+    anonymous: httpx.Client, admin: httpx.Client, server: FarcopyServer
+) -> None:
+    assert told(anonymous) == "none"
+    assert told(admin) == "maybe"
+    with server.client(cookies={COOKIE: "forged"}) as client:
+        assert told(client) == "none"
 
 
 STATIC = "/static/farcopy/"

@@ -170,6 +170,8 @@ def test_a_failed_file_is_shown_with_its_reason_and_tried_again(
                 "stored", "verified"
             )
             assert _retried(admin, run_id) == 0  # it was sent meanwhile
+            assert _sent(admin, run_id) == []
+            assert _sent(admin, run_id + 1) == [(f"sub/{NAME}", "stored", 6)]
             status = admin.get("/api/sync/status.php").json()["data"]
             assert status["health"]["waiting_files"] == 0
             audited = server.query(
@@ -178,6 +180,48 @@ def test_a_failed_file_is_shown_with_its_reason_and_tried_again(
             assert json.loads(audited[0][0])["fields"] == ["file_id", "run_id"]
     finally:
         ftp.stop()
+
+
+def _sent(admin: httpx.Client, run_id: int) -> list[tuple[str, str, int]]:
+    data = admin.get(RUN, params={"id": run_id, "files": "sent"}).json()["data"]
+    return [(file["path"], file["outcome"], file["bytes"]) for file in data["files"]]
+
+
+def test_what_was_copied_is_paged_through_without_gap_or_overlap(
+    start_server: ServerFactory, tmp_path: Path, ftp: PyFtpServer
+) -> None:
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    for number in range(25):
+        (archive / f"image-{number}").write_bytes(b"x" * number)
+    server = start_server(FARCOPY_SETTLE_S="0")
+    with server.signed_in() as admin:
+        admin.post("/api/sync/configure-sync.php", json={
+            "orthanc_storage_path": str(archive), "ftp_host": ftp.host, "ftp_port": ftp.port,
+            "ftp_username": USER, "ftp_password": PASSWORD, "ftp_path": "/paged",
+        })
+        run_id = admin.post("/api/sync/sync-now.php").json()["data"]["run_id"]
+        seen: list[dict[str, object]] = []
+        after = 0
+        while after is not None:
+            query = {"id": run_id, "files": "sent", "limit": 10}
+            query |= {"after": after} if after else {}
+            data = admin.get(RUN, params=query).json()["data"]
+            seen += data["files"]
+            after = data["next_after"]
+        assert sorted(str(file["path"]) for file in seen) == sorted(
+            f"image-{number}" for number in range(25)
+        )
+        assert sum(int(str(file["bytes"])) for file in seen) == sum(range(25))
+        assert {file["reason"] for file in seen} == {""}
+        assert admin.get(RUN, params={"id": run_id}).json()["data"]["files"] == []
+
+        tested = admin.post("/api/sync/test-connection.php").json()["data"]
+        assert (tested["files_in_directory"], tested["files_held"]) == (0, 25)
+        steps = admin.post("/api/sync/doctor.php").json()["data"]["steps"]
+        seen_there = next(step["seen"] for step in steps if step["step"] == "directory")
+        told = {entry["name"]: entry["value"] for entry in seen_there}
+        assert (told["files directly in it"], told["held by farcopy below it"]) == ("0", "25 files")
 
 
 def _retried(admin: httpx.Client, run_id: int, file_id: int | None = None) -> int:

@@ -24,11 +24,11 @@ def test_an_empty_installation_is_led_to_its_first_sync(site: Site, shoot: Shoot
 
     page.get_by_role("button", name="Save and count").click()
     expect(page.locator(".error").first).to_have_text("Is needed to go on.")
-    page.get_by_label("Orthanc storage directory").fill(str(site.archive))
+    page.get_by_label("Orthanc storage directory", exact=True).fill(str(site.archive))
     shoot(page, "setup-1-directories")
     assert violations(page) == []
     page.get_by_role("button", name="Save and count").click()
-    found = page.get_by_text(re.compile(r"40 files, 7\d\d KB in the Orthanc storage"))
+    found = page.get_by_text(re.compile(r"40 files, 7\d\d KiB in the Orthanc storage"))
     found.wait_for()
     shoot(page, "setup-2-counted")
     page.get_by_role("button", name="Go on", exact=True).click()

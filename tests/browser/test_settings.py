@@ -26,14 +26,14 @@ def test_settings_are_saved_together_and_errors_stand_at_their_fields(
     save = page.get_by_role("button", name="Save changes")
     expect(save).to_be_hidden()
     page.get_by_label("Port").fill("70000")
-    page.get_by_label("Orthanc storage directory").fill("somewhere/else")
+    page.get_by_label("Orthanc storage directory", exact=True).fill("somewhere/else")
     page.get_by_label("Look every").fill("0")
     expect(page.get_by_text("3 changes not saved yet")).to_be_visible()
     save.click()
     expect(page.locator("#ftp_port-error")).to_have_text("Must be between 1 and 65535.")
     expect(page.locator("#orthanc_storage_path-error")).to_have_text("Must be an absolute path.")
     expect(page.locator("#monitoring_interval-error")).to_contain_text("between 1 and 1440")
-    expect(page.get_by_label("Orthanc storage directory")).to_be_focused()
+    expect(page.get_by_label("Orthanc storage directory", exact=True)).to_be_focused()
     shoot(page, "settings-errors")
     assert violations(page) == []
     page.get_by_role("button", name="Discard").click()
@@ -104,7 +104,12 @@ def test_a_fingerprint_of_the_doctor_comes_into_its_field_but_is_not_saved(
 def test_people_are_added_changed_and_shut_out(site: Site, page: Page, shoot: Shoot) -> None:
     site.open(page, "people")
     page.get_by_label("User name").fill("maria")
-    page.get_by_label("Role", exact=True).select_option("admin")
+    role = page.get_by_label("Role", exact=True)
+    expect(role).to_have_value("admin")
+    expect(page.locator("#role-hint")).to_contain_text("Sees and steers everything")
+    role.select_option("viewer")
+    expect(page.locator("#role-hint")).to_contain_text("no status, no settings, no sync")
+    role.select_option("admin")
     page.get_by_role("button", name="Add").click()
     secret = page.locator(".secret").inner_text()
     shoot(page, "people")
@@ -193,3 +198,138 @@ def test_a_lost_line_is_told_and_the_page_goes_on_by_itself(
     page.unroute("**/api/**", cut)
     expect(page.get_by_text("farcopy has not answered for")).to_be_hidden()
     expect(page.locator("body.stale")).to_have_count(0)
+
+
+# --- what was typed, and who was quicker ---
+
+
+def stored(site: Site, name: str) -> object:
+    with site.api() as boss:
+        return boss.get("/api/sync/get-config.php").json()["data"]["configuration"][name]
+
+
+def test_what_was_typed_is_there_after_another_view_and_a_reload_but_for_the_password(
+    site: Site, page: Page, shoot: Shoot
+) -> None:
+    site.open(page, "settings")
+    page.get_by_label("Every", exact=True).fill("75")
+    page.get_by_label("Password").fill("typed-secret")
+    page.get_by_role("link", name="Runs").click()
+    page.get_by_role("heading", name="Runs", exact=True).wait_for()
+    page.get_by_role("link", name="Settings").click()
+    expect(page.get_by_label("Every", exact=True)).to_have_value("75")
+    expect(page.get_by_label("Password")).to_have_value("")
+    page.get_by_text("What you had typed is still here").wait_for()
+    page.get_by_text("A password is not kept").wait_for()
+    page.get_by_text("1 change not saved yet").wait_for()
+    assert "typed-secret" not in page.evaluate("JSON.stringify({...sessionStorage})")
+    shoot(page, "settings-draft")
+    assert violations(page) == []
+    page.reload()
+    expect(page.get_by_label("Every", exact=True)).to_have_value("75")
+    page.get_by_role("button", name="Discard").click()
+    page.reload()
+    expect(page.get_by_label("Every", exact=True)).not_to_have_value("75")
+    assert page.get_by_text("What you had typed").count() == 0
+
+
+def test_what_was_typed_outlives_the_session_and_is_nobody_elses(
+    site: Site, shoot: Shoot
+) -> None:
+    page = site.page(user="")
+    page.goto("/#/settings")
+    sign_in(page)
+    page.get_by_label("Every", exact=True).fill("76")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Save changes").click()
+    page.get_by_role("heading", name="Sign in").wait_for()
+    page.get_by_text("What you had typed is kept").wait_for()
+    shoot(page, "session-ended-draft")
+    assert violations(page) == []
+    sign_in(page)
+    expect(page.get_by_label("Every", exact=True)).to_have_value("76")
+    page.get_by_role("button", name="Save changes").click()
+    page.get_by_text("Saved.").wait_for()
+    assert stored(site, "sync_interval") == 76
+
+    page.get_by_label("Every", exact=True).fill("74")
+    page.context.clear_cookies()
+    page.reload()
+    sign_in(page, site.server.add_admin())
+    page.get_by_role("heading", name="Settings").wait_for()
+    expect(page.get_by_label("Every", exact=True)).to_have_value("76")
+
+    page.get_by_label("Every", exact=True).fill("73")
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="Sign in").wait_for()
+    assert page.get_by_text("What you had typed").count() == 0
+    assert page.evaluate("sessionStorage.length") == 0
+    site.end(page)
+
+
+def test_the_second_of_two_admins_is_told_what_the_first_has_changed(
+    site: Site, page: Page, shoot: Shoot
+) -> None:
+    site.configure(sync_interval=120, monitoring_interval=30, ftp_tls="auto")
+    site.open(page, "settings")
+    page.get_by_label("Every", exact=True).fill("60")
+    page.get_by_label("Bandwidth limit").fill("500")
+    site.configure(sync_interval=90, monitoring_interval=15)  # the other one
+    save = page.get_by_role("button", name="Save changes")
+    save.click()
+    told = page.get_by_role("alert").filter(has_text="Somebody has changed the settings")
+    expect(told.locator("li")).to_have_count(2)
+    expect(told).to_contain_text("Sync automatically every: 90 now, 120 before; yours: 60")
+    expect(told).to_contain_text("Look every: 15 now, 30 before")
+    shoot(page, "settings-meanwhile")
+    assert violations(page) == []
+    assert (stored(site, "sync_interval"), stored(site, "ftp_limit_kib_s")) == (90, 0)
+    expect(page.get_by_label("Look every")).to_have_value("15")
+    expect(page.get_by_label("Every", exact=True)).to_have_value("60")
+
+    told.get_by_role("button", name="Take theirs").click()
+    expect(page.get_by_label("Every", exact=True)).to_have_value("90")
+    save.click()
+    page.get_by_text("Saved.").wait_for()
+    expect(told).to_have_count(0)
+    assert (stored(site, "sync_interval"), stored(site, "monitoring_interval")) == (90, 15)
+    assert stored(site, "ftp_limit_kib_s") == 500
+    site.configure(ftp_limit_kib_s=0)
+
+
+def test_what_was_typed_before_somebody_else_saved_says_so_when_it_is_taken_up(
+    site: Site, page: Page
+) -> None:
+    site.configure(monitoring_interval=30)
+    site.open(page, "settings")
+    page.get_by_label("Every", exact=True).fill("61")
+    page.get_by_role("link", name="Runs").click()
+    site.configure(monitoring_interval=25)
+    page.get_by_role("link", name="Settings").click()
+    expect(page.locator(".meanwhile")).to_contain_text("Look every: 25 now, 30 before")
+    expect(page.get_by_label("Every", exact=True)).to_have_value("61")
+    page.get_by_role("button", name="Discard").click()
+
+
+def test_on_the_page_a_setting_has_its_label_not_its_key(site: Site, page: Page) -> None:
+    site.open(page, "settings")
+    page.get_by_label("Hospital data directory", exact=True).fill(f"{site.archive}/below")
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.locator("#hospital_data_path-error")).to_have_text(
+        "Must not lie inside “Orthanc storage directory”, or around it."
+    )
+    page.get_by_role("button", name="Discard").click()
+
+
+def test_before_sign_in_nothing_is_asked_that_is_refused(site: Site) -> None:
+    page = site.page(user="")
+    answers: list[int] = []
+    page.on("response", lambda answer: answers.append(answer.status))
+    page.goto("/")
+    page.get_by_role("heading", name="Sign in").wait_for()
+    assert set(answers) == {200}
+    sign_in(page)
+    page.get_by_role("link", name="Settings").wait_for()
+    page.reload()
+    page.get_by_role("link", name="Settings").wait_for()
+    site.end(page)

@@ -217,7 +217,8 @@ def test_a_connection_that_works_says_so_and_that_it_is_not_encrypted(tmp_path: 
 
     assert done.returncode == 0
     assert done.stdout == (
-        "FTP connection successful (NOT encrypted); 1 files in the directory\n"
+        "FTP connection successful (NOT encrypted); 1 file directly in /, "
+        "and 0 that farcopy holds below it\n"
     )
     assert sorted(path.name for path in remote.iterdir()) == ["file", "folder"]  # none of ours
 

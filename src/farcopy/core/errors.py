@@ -16,7 +16,7 @@ FarcopyError
 │   ├── SettingsInvalid · FtpNotConfigured · SourcesNotConfigured · PasswordRequired
 │   ├── EnvironmentInvalid · HomeUnusable · ListenFailed
 │   ├── KeyMismatch · KeyUnusable · KeyFits
-│   ├── TooYoung · TrailBroken
+│   ├── TooYoung · TrailBroken · ChangedMeanwhile · LoginKnownRefused
 │   └── PathUnknown · TargetRefused
 ├── LedgerTrouble  the database cannot do its part: nothing new is begun
 │   ├── LedgerFull · LedgerLocked · LedgerReadOnly · LedgerMissing
@@ -37,6 +37,7 @@ the cause (`raise … from`).
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
@@ -301,6 +302,27 @@ class PasswordRequired(SettingsInvalid):
     def __init__(self) -> None:
         super().__init__({"ftp_password": "must be given again when the server, user or "
                                           "TLS settings change"})
+
+
+class ChangedMeanwhile(ConfigError):
+    """Somebody else has stored settings since the caller read them."""
+
+    code = "changed_meanwhile"
+    text = "Somebody has changed the settings meanwhile; read them again, then change them"
+
+
+class LoginKnownRefused(ConfigError):
+    """Not tried: the caller wants no login that was refused before. refused_at: then it was."""
+
+    code = "login_known_refused"
+    text = (
+        "The FTP server has refused this user and password before; not tried again, for hosts "
+        "ban who does"
+    )
+
+    def __init__(self, refused_at: datetime) -> None:
+        super().__init__()
+        self.refused_at = refused_at
 
 
 class FtpNotConfigured(ConfigError):

@@ -154,7 +154,7 @@ class FtpExamination:
             ensure_folder(session, self._known, self._base, path_error=RemotePathMissing)
             seen.append(("made", "it was not there, and was made as a sync would"))
         self._known.add(self._base)
-        seen.append(("files in it", str(count_files(session, self._base))))
+        seen.append(("files directly in it", str(count_files(session, self._base))))
         how = "passive" if self._settings.is_passive else "active"
         seen.append(("data connection", how + (", encrypted" if session.is_tls else "")))
         return seen

@@ -19,8 +19,8 @@ from farcopy.store.looks import LookRecord
 from farcopy.store.proofs import VerificationRecord
 
 if TYPE_CHECKING:
-    from farcopy.ftp.probe import ProbeResult
     from farcopy.service.auditing import ChainView
+    from farcopy.service.connection import Tested
     from farcopy.store.trail import Entry
     from farcopy.store.users import Account
 
@@ -99,7 +99,7 @@ def sync(summary: RunSummary) -> Data:
     return data
 
 
-def probe(settings: SyncSettings, result: "ProbeResult") -> Data:
+def probe(settings: SyncSettings, result: "Tested") -> Data:
     """test-connection, of a server that was reached."""
     return {
         "connection_status": "success",
@@ -107,6 +107,7 @@ def probe(settings: SyncSettings, result: "ProbeResult") -> Data:
         "ftp_port": settings.ftp_port,
         "ftp_path": settings.ftp_path,
         "files_in_directory": result.files_in_directory,
+        "files_held": result.files_held,
         "is_encrypted": result.is_tls,
         "message": "FTP connection successful",
     }

@@ -4,14 +4,17 @@ It writes a small file of its own to the remote and removes it. For the API and 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from farcopy.core.errors import FtpNotConfigured
+from farcopy.core.config import SyncSettings
+from farcopy.core.errors import FtpNotConfigured, LoginKnownRefused, LoginRefused
 from farcopy.core.examination import Step, StepResult
 from farcopy.engine.doctor import examine
 from farcopy.ftp.doctor import FtpExamination
 from farcopy.planning.diagnosis import TITLES, Diagnosis, caution, diagnose
+from farcopy.planning.health import count
 from farcopy.service import wiring
+from farcopy.service.connection import files_held
 from farcopy.store import configuration as stored
 
 WITHIN_S = 60.0
@@ -33,10 +36,17 @@ class Finding:
         return "ok" if self.diagnosis is None else "caution"
 
 
-def check_configured() -> None:
-    """Raises: FtpNotConfigured, KeyMismatch."""
-    if not stored.load().settings.is_ftp_configured:
+def check_configured(*, skips_refused: bool = False) -> None:
+    """Before anything is connected.
+
+    skips_refused: a login that is known to be wrong is not tried again; hosts ban who does.
+    Raises: FtpNotConfigured, KeyMismatch, LoginKnownRefused.
+    """
+    row = stored.load()
+    if not row.settings.is_ftp_configured:
         raise FtpNotConfigured
+    if skips_refused and row.login_refused_at is not None:
+        raise LoginKnownRefused(row.login_refused_at)
 
 
 def findings() -> Iterator[Finding]:
@@ -49,6 +59,10 @@ def findings() -> Iterator[Finding]:
     is_tls = False
     for result in examine(examination, wiring.SystemClock()):
         error = result.error
+        if result.step is Step.LOGIN and (error is None or isinstance(error, LoginRefused)):
+            stored.note_login(row, is_refused=error is not None)
+        if result.step is Step.DIRECTORY and error is None:
+            result = _with_held(result, row.settings)
         if error is not None:
             diagnosis: Diagnosis | None = diagnose(result.step, error, result.sign)
         else:
@@ -57,6 +71,12 @@ def findings() -> Iterator[Finding]:
             if result.step is Step.LOGIN:
                 wiring.note_let_in(row, is_tls=is_tls)
         yield Finding(result, TITLES[result.step], diagnosis)
+
+
+def _with_held(result: StepResult, settings: SyncSettings) -> StepResult:
+    """The files directly in the directory are few, or none: farcopy's own lie below it."""
+    held = files_held(settings)
+    return replace(result, seen=(*result.seen, ("held by farcopy below it", count(held, "file"))))
 
 
 def as_data(found: list[Finding]) -> dict[str, object]:

@@ -13,6 +13,7 @@ from farcopy.core.errors import (
     FtpNotConfigured,
     Interrupted,
     LedgerTrouble,
+    LoginRefused,
     SourcesNotConfigured,
     SyncFrozen,
 )
@@ -118,6 +119,7 @@ def _carry_out(
     finally:
         took_s = clock.monotonic_s() - started_s
         _keep_profile(host, destination, control, patience)
+        _note_refused_login(row, control, patience)
         try:
             patience.persist(lambda: _finish(run_id, control, cancel, took_s))
         except LedgerTrouble as error:
@@ -234,6 +236,14 @@ def _keep_profile(
     learnt = None if isinstance(control.failure, DataConnectionFailed) else host
     with contextlib.suppress(LedgerTrouble):  # the run's end will tell of it
         patience.persist(lambda: wiring.keep_profile(learnt, destination))
+
+
+def _note_refused_login(
+    row: StoredConfiguration, control: RunControl, patience: Patience
+) -> None:
+    if isinstance(control.failure, LoginRefused):
+        with contextlib.suppress(LedgerTrouble):  # the run's end will tell of it
+            patience.persist(lambda: stored.note_login(row, is_refused=True))
 
 
 def _note_what_waits(

@@ -3,7 +3,7 @@
 Reads and single transactions only; nothing here waits, connects or scans.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,12 +33,16 @@ HISTORY_LENGTH = 10
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationView:
-    """Row 1 as it is shown. warnings: what an admin should know, in whole sentences."""
+    """Row 1 as it is shown. warnings: what an admin should know, in whole sentences.
+
+    version: another one after each change of the settings.
+    """
 
     id: int
     settings: SyncSettings
     last_sync_at: datetime | None
     warnings: tuple[str, ...]
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +96,26 @@ def configuration() -> ConfigurationView:
     return _view(stored.load())
 
 
-def change_configuration(changes: Mapping[str, object]) -> ConfigurationView:
-    """Raises: SettingsInvalid, PasswordRequired, KeyMismatch."""
-    return _view(stored.change(changes))
+def change_configuration(
+    changes: Mapping[str, object], only_if: Collection[str] | None = None
+) -> ConfigurationView:
+    """only_if: nothing is changed unless the settings have one of these versions still.
+
+    Raises: ChangedMeanwhile, SettingsInvalid, PasswordRequired, KeyMismatch.
+    """
+    return _view(stored.change(changes, only_if))
 
 
-def enable_auto() -> SyncSettings:
-    """Raises: FtpNotConfigured."""
+def enable_auto(only_if: Collection[str] | None = None) -> ConfigurationView:
+    """Raises: FtpNotConfigured, ChangedMeanwhile."""
     if not stored.load().settings.is_ftp_configured:
         raise FtpNotConfigured
-    return stored.change({"sync_enabled": True}).settings
+    return change_configuration({"sync_enabled": True}, only_if)
 
 
-def disable_auto() -> None:
-    stored.change({"sync_enabled": False})
+def disable_auto(only_if: Collection[str] | None = None) -> ConfigurationView:
+    """Raises: ChangedMeanwhile."""
+    return change_configuration({"sync_enabled": False}, only_if)
 
 
 def current_sync() -> CurrentSync | None:
@@ -167,7 +177,8 @@ def ask_again() -> None:
 
 def _view(row: StoredConfiguration) -> ConfigurationView:
     return ConfigurationView(
-        row.id, row.settings, row.last_sync_at, tuple(warnings_of(row, timezone.now()))
+        row.id, row.settings, row.last_sync_at, tuple(warnings_of(row, timezone.now())),
+        row.version,
     )
 
 

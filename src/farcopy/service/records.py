@@ -16,9 +16,18 @@ CHART_POINTS: Final = 500
 """More than a screen has columns for; and the answer stays below 100 ms."""
 
 
+LISTS: Final = {
+    "unsent": run_details.unsent, "sent": run_details.sent, "skipped": run_details.skipped,
+}
+SENT_WORDS: Final = {
+    "stored": "stored, and the size agrees",
+    "verified": "stored, and its content was checked on the server",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class RunDetails:
-    """A run, and a page of the files that did not go. outcomes: how many ended how."""
+    """A run, and a page of its files. outcomes: how many ended how."""
 
     run: RunRecord
     outcomes: dict[str, int]
@@ -35,12 +44,11 @@ class Chart:
 
 
 def details(run_id: int, files: str, after: int, limit: int) -> RunDetails | None:
-    """files: which list, "unsent" or "skipped". None: there is no such run."""
+    """files: which list, of LISTS. None: there is no such run."""
     run = run_details.find(run_id)
     if run is None:
         return None
-    read = run_details.skipped if files == "skipped" else run_details.unsent
-    found = read(run_id, after, limit + 1)
+    found = LISTS[files](run_id, after, limit + 1)
     page = found[:limit]
     return RunDetails(
         run, run_details.outcomes(run_id), page, page[-1].position if len(found) > limit else None
@@ -55,7 +63,9 @@ def chart(since: datetime, until: datetime) -> Chart:
 
 
 def words_of(line: FileLine) -> str:
-    """Why the file did not go, for people."""
+    """What became of the file, or why it did not go, for people."""
+    if line.outcome in SENT_WORDS:
+        return SENT_WORDS[line.outcome]
     if line.outcome == "vanished":
         return "gone from the source; a copy on the remote is kept"
     return SKIP_WORDS.get(line.reason) or text_of_code(line.reason)

@@ -131,6 +131,7 @@ def note_let_in(configuration: StoredConfiguration, *, is_tls: bool) -> None:
     it from then on."""
     if is_tls and not configuration.has_seen_tls:
         note_tls(configuration.settings)
+    stored.note_login(configuration, is_refused=False)
     with contextlib.suppress(LedgerTrouble):  # for the eye; others tell of the trouble
         stored.note_let_in(
             configuration.settings_changed_at, stored.destination_for(configuration.settings),

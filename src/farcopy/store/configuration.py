@@ -1,7 +1,7 @@
 """Row 1 of sync_configuration as frozen settings, and back. The password is encrypted here."""
 
 import secrets as random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from farcopy.core.config import PASSWORD_MASK, SyncSettings, apply_changes
+from farcopy.core.errors import ChangedMeanwhile
 from farcopy.store import key_history
 from farcopy.store.models import Destination, SyncConfiguration
 from farcopy.store.secrets import SecretBox, key_id_of
@@ -22,7 +23,9 @@ class StoredConfiguration:
     """The settings and what goes with them. settings.ftp_password is decrypted.
 
     has_seen_tls: the host and port were once seen with TLS. is_password_untried: no server
-    has taken the password since it was given.
+    has taken the password since it was given. version: another one after each change of
+    the settings. login_refused_at: when the server last refused the login
+    of these very settings, if nothing has worked since.
     """
 
     id: int
@@ -31,7 +34,9 @@ class StoredConfiguration:
     settings_changed_at: datetime
     home_id: str
     has_seen_tls: bool
-    is_password_untried: bool = False
+    is_password_untried: bool
+    version: str
+    login_refused_at: datetime | None
 
 
 def load() -> StoredConfiguration:
@@ -45,23 +50,31 @@ def limit_bytes_per_s() -> int:
     return 1024 * _row().ftp_limit_kib_s
 
 
-def change(changes: Mapping[str, object]) -> StoredConfiguration:
+def change(
+    changes: Mapping[str, object], only_if: Collection[str] | None = None
+) -> StoredConfiguration:
     """Validate and store changes; all or nothing.
 
-    Raises: SettingsInvalid, PasswordRequired, KeyMismatch, KeyUnusable.
+    only_if: versions of which the settings must have one still; None: whatever they are.
+    Raises: ChangedMeanwhile, SettingsInvalid, PasswordRequired, KeyMismatch, KeyUnusable.
     """
     roots = django_settings.ENVIRONMENT.source_roots
     is_password_new = changes.get("ftp_password", PASSWORD_MASK) != PASSWORD_MASK
     return _update(
-        lambda current: apply_changes(current, changes, roots), needs_password=not is_password_new
+        lambda current: apply_changes(current, changes, roots),
+        needs_password=not is_password_new, only_if=only_if,
     )
 
 
 def _update(
-    decide: Callable[[SyncSettings], SyncSettings], *, needs_password: bool
+    decide: Callable[[SyncSettings], SyncSettings], *, needs_password: bool,
+    only_if: Collection[str] | None,
 ) -> StoredConfiguration:
     with transaction.atomic():
         row = SyncConfiguration.objects.select_for_update().get(pk=1)
+        # Within the lock: of two who save at once the second is told.
+        if only_if is not None and _version(row) not in only_if:
+            raise ChangedMeanwhile
         # With a key that does not fit nothing is replaced, also not the password by a new one:
         # the right key may only be mislaid.
         current = _from_row(row).settings
@@ -75,9 +88,34 @@ def _update(
                     else key_history.box().encrypt(new.ftp_password, str(row.pk), "ftp_password")
                 )
                 row.is_password_untried = new.ftp_password is not None
+            if _login(new) != _login(current):
+                row.login_refused_at = None
             row.settings_changed_at = timezone.now()
+            row.settings_version += 1
             row.save()
         return _from_row(row)
+
+
+def _version(row: SyncConfiguration) -> str:
+    return f"{row.home_id}-{row.settings_version}"
+
+
+def _login(settings: SyncSettings) -> tuple[object, ...]:
+    """Who logs in where, and with what: a refusal is one of these."""
+    return (
+        settings.ftp_host, settings.ftp_port, settings.ftp_username, settings.ftp_password
+    )
+
+
+def note_login(tried: StoredConfiguration, *, is_refused: bool) -> None:
+    """The server refused this login, or let it in; nothing if it is another one by now."""
+    if not is_refused and tried.login_refused_at is None:
+        return
+    with transaction.atomic():
+        row = SyncConfiguration.objects.select_for_update().get(pk=1)
+        if _login(_from_row(row).settings) == _login(tried.settings):
+            row.login_refused_at = timezone.now() if is_refused else None
+            row.save(update_fields=["login_refused_at"])
 
 
 def ensure_row() -> None:
@@ -104,6 +142,8 @@ def _from_row(row: SyncConfiguration) -> StoredConfiguration:
         home_id=row.home_id,
         has_seen_tls=has_seen_tls(settings),
         is_password_untried=row.is_password_untried,
+        version=_version(row),
+        login_refused_at=row.login_refused_at,
     )
 
 

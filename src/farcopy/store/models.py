@@ -22,7 +22,8 @@ class SyncConfiguration(models.Model):
 
     home_id: makes our folder on the remote ours. settings_changed_at: when a
     setting last changed; hard errors are forgiven then. is_password_untried: no server has
-    taken it since it was given.
+    taken it since it was given. settings_version: counts those
+    changes. login_refused_at: when the server refused the login of just these settings.
     """
 
     orthanc_storage_path = models.TextField(null=True)
@@ -47,6 +48,8 @@ class SyncConfiguration(models.Model):
     last_sync_at = models.DateTimeField(null=True)
     settings_changed_at = models.DateTimeField(auto_now_add=True)
     is_password_untried = models.BooleanField(default=False, db_default=False)
+    settings_version = models.BigIntegerField(default=0, db_default=0)
+    login_refused_at = models.DateTimeField(null=True)
     home_id = models.CharField(max_length=32)
 
     class Meta:

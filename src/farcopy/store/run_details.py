@@ -18,6 +18,7 @@ from farcopy.store.history import RunRecord, shown_record
 from farcopy.store.models import Replica, SyncHistory, Transfer
 
 _SOURCE = ("source_file__root", "source_file__directory", "source_file__name")
+_SENT = (FileState.STORED.value, FileState.VERIFIED.value)
 _UNSENT = (FileState.FAILED.value, FileState.VANISHED.value)
 
 
@@ -44,9 +45,10 @@ class RunPoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FileLine:
-    """A file that did not go. id: of its replica; position: for the next page.
+    """What became of a file. id: of its replica; position: for the next page.
 
-    outcome: failed, vanished or skipped; state: where the file stands now.
+    outcome: stored, verified, failed, vanished or skipped; bytes: that were stored;
+    state: where the file stands now.
     """
 
     position: int
@@ -57,6 +59,7 @@ class FileLine:
     reason: str
     state: str
     at: datetime
+    bytes: int = 0
 
 
 def page(wanted: WantedRuns, limit: int) -> list[RunRecord]:
@@ -87,14 +90,25 @@ def outcomes(run_id: int) -> dict[str, int]:
     return dict(rows)
 
 
+def sent(run_id: int, after: int, limit: int) -> Sequence[FileLine]:
+    """Files of a run that were stored, in the order they were."""
+    return _transfers(run_id, _SENT, after, limit)
+
+
 def unsent(run_id: int, after: int, limit: int) -> Sequence[FileLine]:
     """Files of a run that failed or vanished, in the order they did."""
+    return _transfers(run_id, _UNSENT, after, limit)
+
+
+def _transfers(
+    run_id: int, outcomes: Sequence[str], after: int, limit: int
+) -> Sequence[FileLine]:
     rows = (
-        Transfer.objects.filter(run_id=run_id, outcome__in=_UNSENT, pk__gt=after)
+        Transfer.objects.filter(run_id=run_id, outcome__in=outcomes, pk__gt=after)
         .order_by("pk")
         .values_list(
             "pk", "replica_id", *(f"replica__{name}" for name in _SOURCE),
-            "outcome", "reason", "replica__state", "at",
+            "outcome", "reason", "replica__state", "at", "bytes",
         )[:limit]
     )
     return [_line(*row) for row in rows]
@@ -142,7 +156,7 @@ def finished_since(moment: datetime, limit: int) -> list[RunPoint]:
 
 def _line(
     position: int, replica_id: int, root: str, directory: str, name: str,
-    outcome: str, reason: str, state: str, at: datetime,
+    outcome: str, reason: str, state: str, at: datetime, size: int = 0,
 ) -> FileLine:
     path = f"{directory}/{name}" if directory else name
-    return FileLine(position, replica_id, root, path, outcome, reason, state, at)
+    return FileLine(position, replica_id, root, path, outcome, reason, state, at, size)

@@ -16,7 +16,7 @@ from farcopy.core.errors import FarcopyError, FtpNotConfigured
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
 from farcopy.service import answers, connection, freezing, overview, runs
-from farcopy.web import auth, people, present, records_api, refusals, setup_api, trail
+from farcopy.web import auth, people, present, records_api, refusals, setup_api, trail, versions
 from farcopy.web.call import call_of, user_of
 from farcopy.web.openapi_parts import error_answers, settings_body
 from farcopy.web.rate import CONNECTION_TESTS
@@ -56,12 +56,13 @@ _PREFER = {
     "/configure-sync.php",
     operation_id="configureSync",
     summary="Configure sync settings",
-    response={200: ConfigureAnswer, **error_answers(400, 401, 403, 413, 415, 503)},
-    openapi_extra=settings_body(),
+    response={200: ConfigureAnswer, **error_answers(400, 401, 403, 412, 413, 415, 503)},
+    openapi_extra={**settings_body(), **versions.IF_MATCH},
 )
-def configure_sync(request: HttpRequest) -> ConfigureAnswer:
+def configure_sync(request: HttpRequest, response: HttpResponse) -> ConfigureAnswer:
     """Change settings, all or nothing. Every bad field is named."""
-    view = overview.change_configuration(call_of(request).fields)
+    view = overview.change_configuration(call_of(request).fields, versions.wanted(request))
+    versions.tell(response, view)
     return ConfigureAnswer(
         success=True,
         message="Sync configuration updated successfully",
@@ -75,12 +76,14 @@ def configure_sync(request: HttpRequest) -> ConfigureAnswer:
     summary="Get sync configuration",
     response={200: ConfigAnswer, **error_answers(401, 403, 503)},
 )
-def get_config(request: HttpRequest) -> ConfigAnswer:
-    """The settings, the password masked, and statistics."""
+def get_config(request: HttpRequest, response: HttpResponse) -> ConfigAnswer:
+    """The settings, the password masked, and statistics. The ETag is the settings' version."""
+    view = overview.status()
+    versions.tell(response, view.configuration)
     return ConfigAnswer(
         success=True,
         message="Sync configuration retrieved successfully",
-        data=present.config_data(overview.status()),
+        data=present.config_data(view),
     )
 
 
@@ -187,15 +190,17 @@ def _unreachable(error: FarcopyError) -> Refusal:
     "/enable-auto.php",
     operation_id="enableAuto",
     summary="Enable auto-sync",
-    response={200: EnabledAnswer, **error_answers(400, 401, 403, 413, 415, 503)},
+    response={200: EnabledAnswer, **error_answers(400, 401, 403, 412, 413, 415, 503)},
+    openapi_extra=versions.IF_MATCH,
 )
-def enable_auto(request: HttpRequest) -> EnabledAnswer:
+def enable_auto(request: HttpRequest, response: HttpResponse) -> EnabledAnswer:
     """Sync every sync_interval minutes. The background service must be running."""
-    settings = overview.enable_auto()
+    view = overview.enable_auto(versions.wanted(request))
+    versions.tell(response, view)
     return EnabledAnswer(
         success=True,
         message="Auto-sync enabled successfully",
-        data=EnabledData(sync_enabled=True, sync_interval=settings.sync_interval),
+        data=EnabledData(sync_enabled=True, sync_interval=view.settings.sync_interval),
     )
 
 
@@ -203,11 +208,12 @@ def enable_auto(request: HttpRequest) -> EnabledAnswer:
     "/disable-auto.php",
     operation_id="disableAuto",
     summary="Disable auto-sync",
-    response={200: DisabledAnswer, **error_answers(400, 401, 403, 413, 415, 503)},
+    response={200: DisabledAnswer, **error_answers(400, 401, 403, 412, 413, 415, 503)},
+    openapi_extra=versions.IF_MATCH,
 )
-def disable_auto(request: HttpRequest) -> DisabledAnswer:
+def disable_auto(request: HttpRequest, response: HttpResponse) -> DisabledAnswer:
     """Stop scheduled syncs. A run that is on goes on; sync-now still works."""
-    overview.disable_auto()
+    versions.tell(response, overview.disable_auto(versions.wanted(request)))
     return DisabledAnswer(
         success=True,
         message="Auto-sync disabled successfully",

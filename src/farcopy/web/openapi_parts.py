@@ -13,6 +13,7 @@ ERROR_WORDS: Final = {
     403: "Not an admin, a generated password not yet changed, or a request from another site",
     404: "There is no such run or account",
     409: "The state of things forbids it, as a sync that is already running; `code` tells",
+    412: "The settings are not those of If-Match any more; nothing was changed",
     413: "The body is larger than 64 KiB",
     415: "The body is not application/json in UTF-8",
     429: "Too many attempts; wait the seconds in Retry-After",
@@ -26,9 +27,9 @@ def error_answers(*statuses: int) -> dict[int, type[BaseModel]]:
     return dict.fromkeys((*statuses, 500), ErrorAnswer)
 
 
-def body_of(model: type[BaseModel]) -> dict[str, Any]:
+def body_of(model: type[BaseModel], *, is_required: bool = True) -> dict[str, Any]:
     """A request body, checked by the view: ninja only documents it."""
-    return _body(model.model_json_schema())
+    return _body(model.model_json_schema(), is_required=is_required)
 
 
 def settings_body() -> dict[str, Any]:
@@ -48,8 +49,9 @@ def settings_body() -> dict[str, Any]:
     })
 
 
-def _body(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+def _body(schema: dict[str, Any], *, is_required: bool = True) -> dict[str, Any]:
+    content = {"application/json": {"schema": schema}}
+    return {"requestBody": {"required": is_required, "content": content}}
 
 
 def _property(field: Field) -> dict[str, Any]:

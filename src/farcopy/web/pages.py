@@ -8,20 +8,41 @@ from farcopy.core.errors import FarcopyError, LedgerTrouble
 from farcopy.planning.health import OffSite
 from farcopy.service import judging, overview
 from farcopy.store import health
+from farcopy.store.patience import wait_at_most
+from farcopy.web import sessions
 from farcopy.web.answers import answer_refusal
 from farcopy.web.call import is_api
 from farcopy.web.refusals import INTERNAL, NOT_FOUND
 
 _READING = ("GET", "HEAD")
+SESSION_BUSY_S = 0.5
+"""The page comes in any case: it does not wait long for a database that is locked."""
 
 
 def index(request: HttpRequest) -> HttpResponse:
-    """One page: it asks the API who is signed in, and shows sign-in or the overview."""
+    """One page: it asks the API who is signed in, unless it is told here that nobody is.
+
+    Never kept: what was told before a sign-in must not come back after it.
+    """
     if request.method not in _READING:
         return HttpResponseNotAllowed(_READING)
-    response = render(request, "farcopy/index.html", {"version": __version__})
-    response["Cache-Control"] = "no-cache"
+    response = render(request, "farcopy/index.html", {
+        "version": __version__, "session": "maybe" if _may_be_signed_in(request) else "none",
+    })
+    response["Cache-Control"] = "no-store"
+    response["Vary"] = "Cookie"
     return response
+
+
+def _may_be_signed_in(request: HttpRequest) -> bool:
+    """False only if it is known that the API would answer 401. Does not count as a use."""
+    if health.HEALTH.damage is not None:
+        return True
+    try:
+        wait_at_most(SESSION_BUSY_S)
+        return sessions.open_session(request) is not None
+    except LedgerTrouble:
+        return True  # the page asks, and shows what the API says of the trouble
 
 
 def healthz(request: HttpRequest) -> HttpResponse:

@@ -32,7 +32,7 @@ DEFAULT_LIMIT: Final = 50
 MAX_DAYS: Final = 92
 STATUSES: Final = tuple(state.value for state in RunState)
 TYPES: Final = tuple(kind.value for kind in SyncType)
-FILE_LISTS: Final = ("unsent", "skipped")
+FILE_LISTS: Final = tuple(records.LISTS)
 _ID: Final = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
 _LIMIT: Final = {
     "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT,
@@ -85,15 +85,16 @@ def list_runs(request: HttpRequest) -> RunsAnswer:
     response={200: RunDetailsAnswer, **error_answers(400, 401, 403, 404, 503)},
     openapi_extra={"parameters": [
         parameter("id", "The run.", _ID, 15, is_required=True),
-        parameter("files", "Which files: those that failed or vanished in the run, or those "
-                  "that are skipped by rule at its destination, as of now.",
+        parameter("files", "Which files: those that failed or vanished in the run (unsent), "
+                  "those that were stored in it (sent), or those that are skipped by rule at its "
+                  "destination, as of now.",
                   {"type": "string", "enum": list(FILE_LISTS), "default": "unsent"}, "unsent"),
         parameter("after", "`next_after` of the page before.", _ID, 501),
         parameter("limit", "At most so many files.", _LIMIT, DEFAULT_LIMIT),
     ]},
 )
 def get_run(request: HttpRequest) -> RunDetailsAnswer:
-    """Counts by outcome, and every file that did not go with its reason, page by page."""
+    """Counts by outcome, every file that did not go with its reason, or that did; by pages."""
     values = query.read(request.GET, {
         "id": query.whole(1, MAX_ID), "files": query.one_of(FILE_LISTS),
         "after": query.whole(1, MAX_ID), "limit": query.whole(1, MAX_LIMIT),

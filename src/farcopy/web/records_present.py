@@ -50,6 +50,7 @@ def details(found: RunDetails, now: datetime) -> RunDetailsData:
 def _file(line: FileLine) -> dict[str, object]:
     return {
         "id": line.id, "root": line.root, "path": line.relative_path, "outcome": line.outcome,
+        "bytes": line.bytes,
         "reason": line.reason, "text": words_of(line), "state": line.state, "at": shown(line.at),
     }
 

@@ -40,13 +40,19 @@ class RunsAnswer(Answer):
 
 
 class FileEntry(BaseModel):
-    """A file that did not go."""
+    """What became of a file."""
 
     id: int = told("For retry.php.", 9042)
     root: str = told("Which source: orthanc or hospital.", "orthanc")
     path: str = told("Relative to the source, forward slashes.", "ab/cd/abcd1234")
-    outcome: Literal["failed", "vanished", "skipped"] = told("What became of it.", "failed")
-    reason: str = told("A code; of an error, or symlink, socket, fifo, excluded, …", "path_refused")
+    outcome: Literal["failed", "vanished", "skipped", "stored", "verified"] = told(
+        "What became of it.", "failed"
+    )
+    bytes: int = told("Bytes stored; 0 if it did not go.", 0)
+    reason: str = told(
+        "A code; of an error, or symlink, socket, fifo, excluded, …; empty if it went.",
+        "path_refused",
+    )
     text: str = told(
         "The reason for people.",
         "the server refused this path; check permissions and name rules on the remote",

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from farcopy.core.errors import (
+    ChangedMeanwhile,
     ConfigError,
     EngineBusy,
     FarcopyError,
     KeyMismatch,
     KeyUnusable,
     LedgerTrouble,
+    LoginKnownRefused,
     NoRunOn,
     NotFrozen,
     RunAlreadyOn,
@@ -22,6 +24,7 @@ from farcopy.core.errors import (
     ServiceNotRunning,
     SettingsInvalid,
 )
+from farcopy.service.times import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +136,13 @@ def of_error(error: FarcopyError) -> Refusal:
             KeyMismatch() | KeyUnusable() | ServiceNotRunning() | EngineBusy() | LedgerTrouble()
         ):
             return Refusal(503, error.code, error.text)
+        case LoginKnownRefused():
+            more = {"refused_at": shown(error.refused_at)}
+            return Refusal(409, error.code, error.text, more=more)
         case RunAlreadyOn() | RunCutOff() | NoRunOn() | NotFrozen():
             return Refusal(409, error.code, error.text)
+        case ChangedMeanwhile():
+            return Refusal(412, error.code, error.text)
         case ConfigError():
             return Refusal(400, error.code, error.text)
         case _:

@@ -106,6 +106,10 @@ class ErrorAnswer(BaseModel):
         ["Failed to upload: ab/cd/file1.dcm"], default=[],
     )
     run_id: int = told("With a failed sync-now: the run in the history.", 16, default=0)
+    refused_at: str = told(
+        "With login_known_refused: when the server refused this login (YYYY-MM-DD HH:MM:SS, "
+        "configured time zone).", "2025-11-22 10:30:45", default="",
+    )
 
 
 class ConfigureAnswer(Answer):
@@ -184,6 +188,7 @@ class ProbeData(BaseModel):
     ftp_port: int = told("As configured.", 21)
     ftp_path: str = told("As configured.", "/public_html/dicom_viewer/")
     files_in_directory: int = told("Regular files directly in ftp_path.", 15)
+    files_held: int = told("Files that farcopy holds below ftp_path, by its ledger.", 1842)
     is_encrypted: bool = told("Whether the connection was encrypted (TLS).", True)
     message: str = told("For people.", "FTP connection successful")
 

@@ -1,18 +1,32 @@
-"""Endpoints for who sets farcopy up: what the sources hold, and the doctor."""
+"""Endpoints for who sets farcopy up: directories, what the sources hold, and the doctor."""
+
+from typing import Final
 
 from django.http import HttpRequest
 from ninja import Router
 
-from farcopy.service import counting, doctor
+from farcopy.service import browsing, counting, doctor
+from farcopy.service.browsing import NotListed
 from farcopy.service.counting import CountedSource
 from farcopy.web import query, rate, refusals
-from farcopy.web.call import user_of
-from farcopy.web.openapi_parts import error_answers
+from farcopy.web.call import call_of, user_of
+from farcopy.web.fields import FieldReader
+from farcopy.web.openapi_parts import body_of, error_answers
 from farcopy.web.refusals import Refused
-from farcopy.web.setup_schemas import DoctorAnswer, DoctorData, SourcesAnswer, SourcesData
+from farcopy.web.setup_schemas import (
+    DoctorAnswer,
+    DoctorBody,
+    DoctorData,
+    FoldersAnswer,
+    FoldersData,
+    SourcesAnswer,
+    SourcesData,
+)
 
 router = Router(tags=["setup"])
 _countings = rate.RateLimit(calls=20, window_s=60.0)
+_listings = rate.RateLimit(calls=120, window_s=60.0)
+MAX_PATH: Final = 4096
 
 
 @router.get(
@@ -48,11 +62,45 @@ def _entry(counted: CountedSource) -> dict[str, object]:
     }
 
 
+@router.get(
+    "/folders.php",
+    operation_id="listFolders",
+    summary="List the directories in a directory",
+    response={200: FoldersAnswer, **error_answers(400, 401, 403, 429, 503)},
+    openapi_extra={"parameters": [
+        query.parameter("path", "Whose directories; left out: where one may begin.",
+                        query.text_schema(MAX_PATH), "/srv"),
+    ]},
+)
+def list_folders(request: HttpRequest) -> FoldersAnswer:
+    """Names only, of this machine, to choose a source from; at most 1,000.
+
+    Below FARCOPY_SOURCE_ROOTS where that is set, and never what is farcopy's own.
+    """
+    path = query.read(request.GET, {"path": query.text(MAX_PATH)}).get("path", "")
+    wait_s = _listings.take(user_of(request).pk)
+    if wait_s:
+        text = "Directories were listed too often; try again later"
+        raise Refused(refusals.too_many("too_many_listings", text, wait_s))
+    try:
+        found = browsing.folders_in(path) if path else browsing.beginnings()
+    except NotListed as error:
+        raise Refused(refusals.invalid_fields({"path": error.why})) from error
+    return FoldersAnswer(
+        success=True, message="Directories listed",
+        data=FoldersData.model_validate({
+            "path": found.path, "parent": found.parent, "has_more": found.has_more,
+            "folders": [{"name": name, "path": path} for name, path in found.folders],
+        }),
+    )
+
+
 @router.post(
     "/doctor.php",
     operation_id="examineConnection",
     summary="Examine the connection step by step",
-    response={200: DoctorAnswer, **error_answers(400, 401, 403, 413, 415, 429, 503)},
+    response={200: DoctorAnswer, **error_answers(400, 401, 403, 409, 413, 415, 429, 503)},
+    openapi_extra=body_of(DoctorBody, is_required=False),
 )
 def examine(request: HttpRequest) -> DoctorAnswer:
     """Goes the way of a sync: name, connection, TLS, login, directory, a file, connections.
@@ -61,7 +109,10 @@ def examine(request: HttpRequest) -> DoctorAnswer:
     its likely cause and what to do; the answer is 200 all the same. Counts as a connection
     test: six a minute and user.
     """
-    doctor.check_configured()
+    fields = FieldReader(call_of(request).fields)
+    skips_refused = fields.optional_flag("skip_refused_login")
+    fields.check()
+    doctor.check_configured(skips_refused=bool(skips_refused))
     wait_s = rate.CONNECTION_TESTS.take(user_of(request).pk)
     if wait_s:
         raise Refused(refusals.too_many_tests(wait_s))

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from farcopy.web.schemas import Answer, example_of, told
+from farcopy.web.schemas import Answer, Body, example_of, told
 
 
 class SourceEntry(BaseModel):
@@ -26,6 +26,22 @@ class SourcesAnswer(Answer):
     data: SourcesData = told("What the sources hold.", example_of(SourcesData))
 
 
+class FolderEntry(BaseModel):
+    name: str = told("Its name.", "orthanc")
+    path: str = told("Its whole path.", "/srv/orthanc")
+
+
+class FoldersData(BaseModel):
+    path: str | None = told("Whose directories these are; null: where one may begin.", "/srv")
+    parent: str | None = told("The directory above; null where there is none to see.", "/")
+    folders: list[FolderEntry] = told("By name; at most 1,000.", [example_of(FolderEntry)])
+    has_more: bool = told("Whether there are more than are listed.", False)
+
+
+class FoldersAnswer(Answer):
+    data: FoldersData = told("The directories.", example_of(FoldersData))
+
+
 class SeenEntry(BaseModel):
     name: str = told("What was found.", "SHA-256 fingerprint")
     value: str = told("Its value, for people.", "AB:CD:EF")
@@ -45,6 +61,14 @@ class StepEntry(BaseModel):
     code: str = told("Code of the error if it failed.", "")
     cause: str = told("If it failed: what it most likely is.", "")
     action: str = told("If it failed: what to do.", "")
+
+
+class DoctorBody(Body):
+    skip_refused_login: bool = told(
+        "true: a user and password that the server refused before are not tried again; the "
+        "answer is 409 login_known_refused, with `refused_at`, and nothing is connected. Hosts "
+        "ban a client after a handful of bad logins.", True, default=False,
+    )
 
 
 class DoctorData(BaseModel):

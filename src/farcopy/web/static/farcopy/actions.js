@@ -13,8 +13,11 @@ export function syncNow(button) {
   });
 }
 
-export function cancelSync(button) {
-  return during(button, async () => {
+export async function cancelSync(button) {
+  const text = "It ends within two seconds, also in the middle of a file. What has arrived stays; "
+    + "what was not sent stays due, and goes with the next sync.";
+  if (!(await ask("End this sync?", text, "End it"))) return;
+  await during(button, async () => {
     await api.cancel();
     tell("The sync ends; what was not sent stays due.", "busy");
     await askNow();

@@ -7,6 +7,7 @@ export class ApiError extends Error {
     this.code = envelope.code || "unreachable";
     this.fields = envelope.fields || {};
     this.hint = envelope.hint || "";
+    this.refusedAt = envelope.refused_at || "";
     this.retryAfter = retryAfter;
   }
 
@@ -32,6 +33,7 @@ async function call(method, path, { body, query, headers = {} } = {}) {
   if (!response.ok) {
     throw new ApiError(response.status, envelope, Number(response.headers.get("Retry-After")) || 0);
   }
+  envelope.version = response.headers.get("ETag");
   return envelope;
 }
 
@@ -59,9 +61,12 @@ export const api = {
   confirmChanges: () => post("sync/confirm-changes.php"),
 
   settings: () => get("sync/get-config.php"),
-  changeSettings: (changes) => post("sync/configure-sync.php", changes),
+  // version: as settings() told it; null: whatever anybody else has changed.
+  changeSettings: (changes, version = null) => call("POST", "sync/configure-sync.php",
+    { body: changes, headers: version ? { "If-Match": version } : {} }),
   sources: () => get("sync/sources.php"),
-  doctor: () => post("sync/doctor.php"),
+  folders: (path) => get("sync/folders.php", { path }),
+  doctor: ({ skipsRefused = false } = {}) => post("sync/doctor.php", { skip_refused_login: skipsRefused }),
 
   people: () => get("users/list.php"),
   addPerson: (body) => post("users/add.php", body),

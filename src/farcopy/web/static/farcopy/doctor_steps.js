@@ -2,6 +2,7 @@
 
 import { h, icon } from "./dom.js";
 import { duration } from "./format.js";
+import { withLabels } from "./settings_fields.js";
 
 const MARKS = { ok: "good", caution: "caution", failed: "bad", not_reached: "later" };
 const LEVELS = { ok: "good", caution: "warn", failed: "bad", not_reached: "idle" };
@@ -21,15 +22,15 @@ function stepItem(step) {
         h("p", { class: "step-title" }, h("span", { class: "hidden-text" }, WORDS[step.status]), step.title),
         h("span", { class: "quiet-text small number" }, took)),
       step.seen.length > 0 && h("dl", { class: "list" }, step.seen.flatMap(({ name, value }) => [
-        h("dt", {}, name), h("dd", { class: name === FINGERPRINT ? "mono" : "" }, value)])),
+        h("dt", {}, name), h("dd", { class: name === FINGERPRINT ? "mono" : "" }, withLabels(value))])),
       step.cause && verdict(step)));
 }
 
 function verdict(step) {
   const fingerprint = step.seen.find(({ name }) => name === FINGERPRINT);
   return h("div", { class: `notice ${LEVELS[step.status]} verdict` },
-    h("p", {}, h("strong", {}, step.cause)),
-    h("p", {}, step.action),
+    h("p", {}, h("strong", {}, withLabels(step.cause))),
+    h("p", {}, withLabels(step.action)),
     fingerprint && h("p", {}, h("a", { href: `#/settings?${new URLSearchParams({ fingerprint: fingerprint.value })}` }, "I have compared it: pin this certificate")));
 }
 

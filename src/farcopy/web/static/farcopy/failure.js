@@ -3,6 +3,7 @@
 import { ApiError } from "./api.js";
 import { tell } from "./notice.js";
 import { session } from "./session.js";
+import { withLabels } from "./settings_fields.js";
 
 export function explain(error) {
   if (!(error instanceof ApiError)) throw error;
@@ -13,7 +14,8 @@ export function explain(error) {
   } else if (error.status === 0) {
     tell("farcopy cannot be reached; nothing was changed. Try again when it answers.", "bad");
   } else {
-    tell(error.retryAfter ? `${error.message} (in ${error.retryAfter} s)` : error.message, "bad");
+    const text = withLabels(error.message);
+    tell(error.retryAfter ? `${text} (in ${error.retryAfter} s)` : text, "bad");
   }
 }
 

@@ -3,9 +3,11 @@
 import { h, setText } from "./dom.js";
 import { explain } from "./failure.js";
 import { capital } from "./format.js";
+import { withLabels } from "./settings_fields.js";
 
 // specs: { name, label, type, hint, unit, choices, value, … }; type: text, password, number,
-// checkbox, select or lines (a list, one entry a line).
+// checkbox, select or lines (a list, one entry a line). button: { text, work(input, label) },
+// beside the field.
 export class Form {
   constructor(specs, onChange = () => {}) {
     this.fields = new Map(specs.map((spec) => [spec.name, new Field(spec, onChange)]));
@@ -37,17 +39,29 @@ export class Form {
     for (const [name, field] of this.fields) if (name in values) field.set(values[name]);
   }
 
+  // As if somebody had typed it: what was there at first stays what it was.
+  edit(values) {
+    for (const [name, field] of this.fields) if (name in values) field.show(values[name]);
+  }
+
+  // Other values are stored now: what was typed stays on top of them.
+  rebase(values) {
+    const typed = this.changes();
+    this.set(values);
+    this.edit(typed);
+  }
+
   clearErrors() {
     for (const field of this.fields.values()) field.tell("");
   }
 
-  // The answer's data; null when it was refused: then what is wrong is shown.
-  async send(request) {
+  // The answer's data; null when it was refused: then what is wrong is shown, here or by `handled`.
+  async send(request, handled = async () => false) {
     this.clearErrors();
     try {
       return (await request()).data;
     } catch (error) {
-      if (!this.showErrors(error)) explain(error);
+      if (!(await handled(error)) && !this.showErrors(error)) explain(error);
       return null;
     }
   }
@@ -55,7 +69,7 @@ export class Form {
   // Whether all that is wrong could be shown beside a field; the first one gets the focus.
   showErrors(error) {
     const named = Object.entries(error.fields || {}).filter(([name]) => this.fields.has(name));
-    for (const [name, problem] of named) this.fields.get(name).tell(`${capital(problem)}.`);
+    for (const [name, problem] of named) this.fields.get(name).tell(`${capital(withLabels(problem))}.`);
     const first = [...this.fields.values()].find((field) => field.hasError);
     first?.input.focus();
     return named.length > 0 && named.length === Object.keys(error.fields).length;
@@ -81,10 +95,16 @@ class Field {
     const label = h("label", { class: "label", for: spec.name }, spec.label);
     this.element = spec.type === "checkbox"
       ? h("div", { class: "field choice" }, this.input, h("div", {}, label, hint, this.error))
-      : h("div", { class: "field" }, label,
-        spec.unit ? h("div", { class: "with-unit" }, this.input, h("span", { class: "unit" }, spec.unit))
-          : this.input, hint, this.error);
+      : h("div", { class: "field" }, label, this.beside(spec), hint, this.error);
     this.set(spec.value ?? "");
+  }
+
+  // The input, with its unit or its button.
+  beside({ unit, button, label }) {
+    if (unit) return h("div", { class: "with-unit" }, this.input, h("span", { class: "unit" }, unit));
+    if (!button) return this.input;
+    return h("div", { class: "with-button" }, this.input,
+      h("button", { type: "button", class: "plain", "aria-label": `${button.text} ${label}`, onclick: () => button.work(this.input, label) }, button.text));
   }
 
   get value() {
@@ -102,9 +122,13 @@ class Field {
     return this.error.textContent !== "";
   }
 
-  set(value) {
+  show(value) {
     if (this.spec.type === "checkbox") this.input.checked = value === true;
     else this.input.value = Array.isArray(value) ? value.join("\n") : value ?? "";
+  }
+
+  set(value) {
+    this.show(value);
     this.first = this.value;
   }
 

@@ -7,14 +7,14 @@ const DAY_S = 86400;
 export const number = (value) => NUMBER.format(value);
 export const count = (value, noun) => `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
 
-// 1,024 bytes are a KB here, as 1,048,576 are an MB in the API.
+// Units of 1,024, and called so; what the API calls mb is such a MiB.
 export function size(bytes) {
   let value = bytes;
-  for (const unit of ["bytes", "KB", "MB", "GB"]) {
+  for (const unit of ["bytes", "KiB", "MiB", "GiB"]) {
     if (value < 1024) return unit === "bytes" ? count(value, "byte") : `${short(value)} ${unit}`;
     value /= 1024;
   }
-  return `${short(value)} TB`;
+  return `${short(value)} TiB`;
 }
 
 const short = (value) => (value < 10 ? value.toFixed(1) : NUMBER.format(Math.round(value)));

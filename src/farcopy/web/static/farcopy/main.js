@@ -2,6 +2,7 @@
 
 import { api } from "./api.js";
 import { fill, h } from "./dom.js";
+import { dropAllDrafts } from "./draft.js";
 import { during, explain } from "./failure.js";
 import { hush } from "./notice.js";
 import { session } from "./session.js";
@@ -83,8 +84,10 @@ function markNavigation({ name }) {
   navigation.hidden = !isIn || session.account.role !== "admin" || session.account.must_change_password;
   for (const link of navigation.querySelectorAll("a")) {
     const isHere = link.getAttribute("href") === `#/${name === "run" ? "runs" : name}`;
-    if (isHere) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (isHere) {
+      link.setAttribute("aria-current", "page");
+      navigation.scrollLeft = link.offsetLeft - navigation.offsetLeft - 24; // on a phone not all have room
+    } else link.removeAttribute("aria-current");
   }
   fill(who, isIn && [
     h("a", { href: "#/password", title: "Change my password" }, session.account.username),
@@ -95,7 +98,8 @@ function markNavigation({ name }) {
 function signOut(event) {
   during(event.currentTarget, async () => {
     await api.logout();
-    session.end();
+    dropAllDrafts();
+    session.end({ isWanted: true });
   });
 }
 
@@ -116,8 +120,10 @@ document.getElementById("skip").addEventListener("click", (event) => {
   main.focus();
 });
 
+// Where the page itself says that nobody is signed in, the API need not say so again.
 try {
-  session.begin((await api.me()).data);
+  if (main.dataset.session === "none") show();
+  else session.begin((await api.me()).data);
 } catch {
   show();
 }

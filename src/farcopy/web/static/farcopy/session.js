@@ -1,6 +1,7 @@
 // Who is signed in, and what happens when nobody is any more.
 
 let account = null;
+let isExpired = false;
 let onBegin = () => {};
 let onEnd = () => {};
 
@@ -8,15 +9,22 @@ export const session = {
   get account() {
     return account;
   },
+  // Whether the last one ended without anybody having wanted it.
+  get isExpired() {
+    return isExpired;
+  },
   begin(who) {
     account = who;
+    isExpired = false;
     onBegin(who);
   },
   // Told once: several calls may find out at the same time.
-  end() {
+  end({ isWanted = false } = {}) {
     const wasOn = account !== null;
     account = null;
-    if (wasOn) onEnd();
+    if (!wasOn) return;
+    isExpired = !isWanted;
+    onEnd();
   },
   whenBegun(work) {
     onBegin = work;

@@ -9,6 +9,7 @@ import { during } from "../failure.js";
 import { livePanel } from "../live.js";
 import { tell } from "../notice.js";
 import { runRow, runTable } from "../run_table.js";
+import { withLabels } from "../settings_fields.js";
 import { askNow, onStatus } from "../watch.js";
 
 export const title = () => "Overview";
@@ -75,7 +76,7 @@ class Hero {
   draw(status) {
     const { health } = status;
     setText(this.heading, health.title);
-    setText(this.text, health.text);
+    setText(this.text, withLabels(health.text));
     const key = `${health.level} ${health.code} ${JSON.stringify(status.frozen)}`;
     if (key === this.drawn) return; // a button keeps its focus
     this.drawn = key;
@@ -163,5 +164,5 @@ function drawWarnings(place, status) {
   if (key === place.dataset.key) return;
   place.dataset.key = key;
   place.hidden = texts.length === 0;
-  fill(place, texts.map((text) => h("li", { class: "notice warn" }, icon("warn"), h("span", {}, `${capital(text)}.`))));
+  fill(place, texts.map((text) => h("li", { class: "notice warn" }, icon("warn"), h("span", {}, `${capital(withLabels(text))}.`))));
 }

@@ -3,7 +3,7 @@
 import { api } from "../api.js";
 import { badge } from "../badge.js";
 import { ask } from "../dialog.js";
-import { fill, h, icon } from "../dom.js";
+import { fill, h, icon, setText } from "../dom.js";
 import { during } from "../failure.js";
 import { Form } from "../form.js";
 import { capital } from "../format.js";
@@ -11,8 +11,10 @@ import { tell } from "../notice.js";
 import { session } from "../session.js";
 
 export const title = () => "People";
-const ROLES = [["admin", "Admin: sees and steers everything"], ["radiologist", "Radiologist: no access here"],
-  ["technician", "Technician: no access here"], ["viewer", "Viewer: no access here"]];
+const ROLES = [["admin", "Admin"], ["radiologist", "Radiologist"], ["technician", "Technician"], ["viewer", "Viewer"]];
+const CAN = "Sees and steers everything here: settings, syncs, accounts, the audit trail.";
+const CANNOT = "May sign in and change the own password, and nothing else: no status, no settings, no sync. Only admins use farcopy; this role is for the viewer beside it.";
+const meaning = (role) => (role === "admin" ? CAN : CANNOT);
 
 export async function open(main) {
   const body = h("tbody");
@@ -36,13 +38,17 @@ export async function open(main) {
   function adding() {
     const form = new Form([
       { name: "username", label: "User name" },
-      { name: "role", label: "Role", type: "select", choices: ROLES, value: "viewer" },
-    ]);
+      { name: "role", label: "Role", type: "select", choices: ROLES, value: "admin", hint: CAN },
+    ], explainRole);
     const button = h("button", {}, "Add");
     return h("form", { class: "panel form-grid", novalidate: true, onsubmit: submit },
       h("div", { class: "about" }, h("h2", {}, "Add an account"),
         h("p", {}, "A password is made up and shown once; it must be changed at the first sign-in.")),
       h("div", {}, form.elements, h("div", { class: "buttons spaced" }, button)));
+
+    function explainRole() {
+      setText(form.element("role").querySelector(".hint"), meaning(form.field("role").value));
+    }
 
     function submit(event) {
       event.preventDefault();
@@ -50,7 +56,8 @@ export async function open(main) {
         const added = await form.send(() => api.addPerson(form.values()));
         if (!added) return;
         showPassword(added);
-        form.set({ username: "", role: "viewer" });
+        form.set({ username: "", role: "admin" });
+        explainRole();
         await refresh();
       });
     }
@@ -69,7 +76,7 @@ export async function open(main) {
   function roleChoice(person, isMe) {
     if (isMe) return capital(person.role);
     return h("select", { class: "compact", "aria-label": `Role of ${person.username}`, onchange: (event) => change(event.currentTarget, person, { role: event.currentTarget.value }) },
-      ROLES.map(([value]) => h("option", { value, selected: value === person.role }, capital(value))));
+      ROLES.map(([value, text]) => h("option", { value, selected: value === person.role }, text)));
   }
 
   function actions(person, isMe) {

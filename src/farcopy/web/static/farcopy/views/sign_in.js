@@ -1,7 +1,8 @@
 // Sign-in. The address is left alone: after it one is where one wanted to be.
 
 import { api } from "../api.js";
-import { h, setText } from "../dom.js";
+import { h, icon, setText } from "../dom.js";
+import { hasDrafts } from "../draft.js";
 import { during } from "../failure.js";
 import { session } from "../session.js";
 
@@ -16,6 +17,8 @@ export function open(main) {
     h("div", { class: "page-head" },
       h("h1", { tabindex: -1 }, "Sign in"),
       h("p", {}, "Is the archive off-site? One look.")),
+    session.isExpired && h("p", { class: "notice idle" }, icon("idle"), h("span", {}, "Your session has ended. Sign in to go on where you were."
+      + (hasDrafts() ? " What you had typed is kept in this window, but for passwords." : ""))),
     h("label", { class: "field" }, h("span", { class: "label" }, "User name"), name),
     h("label", { class: "field" }, h("span", { class: "label" }, "Password"), password),
     error,
