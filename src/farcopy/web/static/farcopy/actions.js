@@ -3,6 +3,7 @@
 import { api } from "./api.js";
 import { ask } from "./dialog.js";
 import { during } from "./failure.js";
+import { number } from "./format.js";
 import { tell } from "./notice.js";
 import { askNow } from "./watch.js";
 
@@ -25,9 +26,15 @@ export async function cancelSync(button) {
 }
 
 export async function confirmChanges(button, frozen) {
-  const text = `The copies of ${frozen.changed_files} changed files on the remote are replaced by the next `
-    + "sync. If the sources were encrypted or damaged, the good copies are lost then. Nothing is deleted.";
-  if (!(await ask("Are these changes meant?", text, "They are meant: send them"))) return;
+  const isGone = frozen.emptied_sources.length > 0;
+  const text = isGone
+    ? `${number(frozen.vanished_files)} of ${number(frozen.known_files)} known files are not in the sources. If a disk is only not mounted, `
+      + "mount it and sync again instead. Confirmed, the next sync takes them for gone; their copies on the remote stay."
+    : `The copies of ${frozen.changed_files} changed files on the remote are replaced by the next `
+      + "sync. If the sources were encrypted or damaged, the good copies are lost then. Nothing is deleted.";
+  const heading = isGone ? "Are these files gone on purpose?" : "Are these changes meant?";
+  const yes = isGone ? "They are gone on purpose" : "They are meant: send them";
+  if (!(await ask(heading, text, yes))) return;
   await during(button, async () => {
     tell((await api.confirmChanges()).message);
     await askNow();

@@ -77,22 +77,26 @@ class Hero {
     const { health } = status;
     setText(this.heading, health.title);
     setText(this.text, withLabels(health.text));
-    const key = `${health.level} ${health.code} ${JSON.stringify(status.frozen)}`;
+    const key = `${health.level} ${health.code} ${status.service_running} ${JSON.stringify(status.frozen)}`;
     if (key === this.drawn) return; // a button keeps its focus
     this.drawn = key;
-    fill(this.mark, icon(health.level, health.level === "busy" ? "icon spin" : "icon"));
+    fill(this.mark, icon(health.level === "warn" && health.code === "running" ? "busy" : health.level, health.level === "busy" ? "icon spin" : "icon"));
     fill(this.buttons, this.actions(status));
     this.element.className = `hero ${health.level}${this.buttons.children.length > 1 ? " many" : ""}`;
   }
 
-  actions({ health, frozen, last_sync: last }) {
-    const sync = (kind = "") => h("button", { type: "button", class: kind, onclick: (event) => syncNow(event.currentTarget) }, "Sync now");
+  actions({ health, frozen, last_sync: last, service_running: canSync }) {
+    const sync = (kind = "", text = "Sync now") => h("button", { type: "button", class: kind, onclick: (event) => syncNow(event.currentTarget) }, text);
     const run = last && h("a", { class: "button plain", href: `#/runs/${last.id}` }, "Show the run");
     switch (health.code) {
       case "setup": return [h("a", { class: "button", href: "#/setup" }, "Set it up")];
-      case "frozen": return [h("button", { type: "button", class: "danger", onclick: (event) => confirmChanges(event.currentTarget, frozen) }, "The changes are meant …")];
-      case "failed": return [sync(), run, h("a", { class: "button plain", href: "#/connection" }, "Examine the connection")];
-      case "files_failed": case "partial": return [run, sync("plain")];
+      case "frozen": return [h("button", { type: "button", class: "danger", onclick: (event) => confirmChanges(event.currentTarget, frozen) }, frozen?.emptied_sources.length ? "The files are gone on purpose …" : "The changes are meant …"),
+        sync("plain", "Look again")];
+      case "failed": case "broke_off":
+        return [sync(), run, h("a", { class: "button plain", href: "#/connection" }, "Examine the connection")];
+      case "files_failed": case "unreadable": case "unsendable": return [run, sync("plain")];
+      case "source_gone": return [sync(), h("a", { class: "button plain", href: "#/settings" }, "Look at the paths")];
+      case "cut_off": return canSync ? [sync()] : [];
       case "running": case "service": case "ledger": return [];
       default: return [sync()];
     }
@@ -115,7 +119,7 @@ const fact = (name, value, ...more) => h("div", {},
 function waitingFact({ health, now, current_sync: current }) {
   if (current) {
     const left = Math.max(current.files_due - current.files_done, 0);
-    return fact("Waiting", count(left, "file"), `${size(Math.max(current.bytes_due - current.bytes_done, 0))} found so far, on their way`);
+    return fact("Waiting", count(left, "file"), `${size(Math.max(current.bytes_due - current.bytes_done, 0))}${current.is_total_known ? "" : " found so far"}, on their way`);
   }
   if (health.waiting_files === null) return fact("Waiting", "not known yet", "before the first look at the sources");
   if (!health.waiting_files) return fact("Waiting", "nothing", health.looked_at && `looked ${ago(health.looked_at, now)}`);
@@ -149,13 +153,19 @@ function enableAuto(button) {
   });
 }
 
-function heldFact({ statistics, last_verification: seen, now }) {
-  const held = fact("Copied so far", number(statistics.total_files_synced), `files, ${size(statistics.total_size_synced)}`);
-  if (!seen) return held;
-  const wrong = seen.files_differing + seen.files_missing;
-  held.append(h("dd", { class: "small", title: when(seen.completed_at, now) },
-    `Verified ${ago(seen.completed_at, now)}: ${wrong ? `${number(wrong)} of ${number(seen.files_checked)} were wrong` : `${count(seen.files_checked, "file")}, all right`}`));
-  return held;
+// What the ledger holds to be there now; a verification's finding stays until it is mended.
+function heldFact({ health, last_verification: seen, now }) {
+  const { held, verified, wrong, lost } = health.files;
+  const element = fact("Off-site", count(held, "file"), `${number(verified)} of them verified by content`);
+  const unmended = wrong + lost;
+  if (unmended) {
+    element.append(h("dd", { class: "small" }, `${number(unmended)} found damaged or missing, not mended yet`));
+  } else if (seen) {
+    const found = seen.files_differing + seen.files_missing;
+    element.append(h("dd", { class: "small", title: when(seen.completed_at, now) },
+      `Last check ${ago(seen.completed_at, now)}: ${count(seen.files_checked, "file")}, ${found ? `${number(found)} wrong, sent again since` : "all right"}`));
+  }
+  return element;
 }
 
 function drawWarnings(place, status) {
