@@ -4,9 +4,11 @@ Each claim is held against a recount of sources and server (truth.Recount), not
 against what farcopy knows.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from farcopy.core.states import SyncType
 from tests.contract.truth import Installation, installation
+
+from django.utils import timezone  # isort: skip
 
 from farcopy.planning.health import Level, OffSite  # isort: skip
 from farcopy.service import overview, runs  # isort: skip  (Django first)
@@ -190,6 +194,54 @@ def test_after_a_kill_the_next_run_goes_on_and_counts_right(here: Installation) 
     here.run_and_die(after_files=5)
     here.run()
     assert here.check().off_site is OffSite.ALL
+
+
+def test_a_run_that_was_stopped_before_it_had_looked_is_not_everything(
+    here: Installation,
+) -> None:
+    here.run()
+    here.write("orthanc", "new")
+    here.run(is_stopped=True)
+    health = here.check()
+    assert (health.code, health.off_site) == ("cut", OffSite.NOT_ALL)
+
+
+def test_a_directory_that_cannot_be_listed_is_not_everything(
+    here: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.run()
+    here.write("orthanc", "closed/new")
+    scandir = os.scandir
+
+    def refusing(path: str) -> Any:
+        if str(path).endswith("/closed"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    here.run()
+    health = here.check()
+    assert health.title == "1 file or directory could not be read"
+    here.look()
+    assert here.check().code == "unreadable"
+
+
+def test_what_was_seen_long_ago_is_not_called_everything(here: Installation) -> None:
+    here.run()
+    later = here.health(timezone.now() + timedelta(hours=5))
+    assert later.off_site is not OffSite.ALL
+    here.configure(sync_enabled=False)
+    assert here.health(timezone.now() + timedelta(hours=5)).off_site is OffSite.ALL
+    assert here.health(timezone.now() + timedelta(hours=30)).off_site is OffSite.NOT_ALL
+
+
+def test_other_patterns_are_another_question(here: Installation) -> None:
+    here.configure(exclude=["file7"])
+    here.run()
+    health = here.check()
+    assert health.title == "Everything is off-site but 1 excluded file"
+    here.configure(exclude=[])
+    assert here.check().off_site is OffSite.NOT_ALL
 
 
 def test_a_file_that_is_still_young_is_not_off_site(here: Installation) -> None:

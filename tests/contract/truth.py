@@ -183,16 +183,25 @@ class Installation:
 
     # --- what is done ---
 
-    def run(self, sync_type: SyncType = SyncType.MANUAL) -> None:
-        """As the service does: it closes what a crash left, then carries out the run."""
+    def run(
+        self, sync_type: SyncType = SyncType.MANUAL, *, is_stopped: bool = False
+    ) -> None:
+        """As the service does: it closes what a crash left, then carries out the run.
+
+        is_stopped: somebody asks it to end before it has begun.
+        """
+        stop = StopSignal()
+        if is_stopped:
+            stop.request(grace_s=0.0)
         self.service_is_on(True)
         self.server.kill = None if self.server.kill and self.server.kill.is_dead else (
             self.server.kill)
         history.recover(timezone.now())
         begun = self.files_in_sources()
         with suppress(FarcopyError):
-            execution.carry_out(sync_type, "", self._env, StopSignal())
-        self._note_look(begun)
+            execution.carry_out(sync_type, "", self._env, stop)
+        if not is_stopped:
+            self._note_look(begun)
 
     def run_and_die(self, after_files: int) -> None:
         self.service_is_on(True)

@@ -152,7 +152,9 @@ def test_all_connections_end_within_a_file_of_each_other(files: int, connections
     (RunEnd.FINISHED, 5, 1, 0, False, RunState.PARTIAL),
     (RunEnd.FINISHED, 0, 1, 0, False, RunState.FAILED),
     (RunEnd.FINISHED, 5, 0, 1, False, RunState.PARTIAL),
-    (RunEnd.FINISHED, 0, 0, 1, False, RunState.FAILED),
+    (RunEnd.FINISHED, 0, 0, 1, False, RunState.PARTIAL),
+    (RunEnd.FINISHED, 0, 1, 1, False, RunState.FAILED),
+    (RunEnd.CANCELLED, 0, 0, 1, False, RunState.FAILED),
     (RunEnd.FINISHED, 5, 0, 0, True, RunState.PARTIAL),
     (RunEnd.FINISHED, 0, 0, 0, True, RunState.FAILED),
     (RunEnd.CANCELLED, 5, 0, 0, False, RunState.PARTIAL),
@@ -164,6 +166,13 @@ def test_the_verdict_is_truthful_to_the_file(
 ) -> None:
     counts = RunCounts(files_synced=synced, files_failed=failed)
     assert run_state(end, counts, problems=problems, has_run_error=error) is expected
+
+
+def test_nothing_stored_beside_a_missing_root_is_a_failure() -> None:
+    state = run_state(
+        RunEnd.FINISHED, RunCounts(), problems=1, has_run_error=False, missing_roots=1
+    )
+    assert state is RunState.FAILED
 
 
 def test_errors_are_at_most_a_hundred_lines_and_one_that_counts_the_rest() -> None:

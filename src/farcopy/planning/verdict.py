@@ -9,18 +9,23 @@ MAX_ERRORS = 100
 """Lines of `errors`; one more says how many were left out."""
 
 
-def run_state(end: RunEnd, counts: RunCounts, *, problems: int, has_run_error: bool) -> RunState:
+def run_state(
+    end: RunEnd, counts: RunCounts, *, problems: int, has_run_error: bool, missing_roots: int = 0
+) -> RunState:
     """success, partial (some stored, some not) or failed (nothing stored of what was due).
 
-    problems: unreadable files and directories, missing roots. A crash is
-    always `failed`: nobody saw what it left undone.
+    problems: unreadable files and directories, missing roots; without these, they alone make
+    no run fail: everything that could be read is off-site. A crash is always `failed`: nobody
+    saw what it left undone.
     """
     if end is RunEnd.CRASHED:
         return RunState.FAILED
     is_cut = end in (RunEnd.CANCELLED, RunEnd.STOPPED)
     if not (is_cut or has_run_error or problems or counts.files_failed):
         return RunState.SUCCESS
-    return RunState.PARTIAL if counts.files_synced else RunState.FAILED
+    is_only_unreadable = not (is_cut or has_run_error or missing_roots or counts.files_failed)
+    is_partial = counts.files_synced or is_only_unreadable
+    return RunState.PARTIAL if is_partial else RunState.FAILED
 
 
 def shorten(errors: list[str], total: int) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from farcopy.core.errors import (
     Interrupted,
     LedgerTrouble,
     LoginRefused,
+    SourceMissing,
     SourcesNotConfigured,
     SyncFrozen,
 )
@@ -272,7 +273,8 @@ def _finish(run_id: int, control: RunControl, cancel: StopSignal, duration_s: fl
         _log.error("sync.frozen", extra={"run": run_id})
     record = history.get(run_id)
     state = run_state(
-        end, record.counts, problems=record.problem_count, has_run_error=failure is not None
+        end, record.counts, problems=record.problem_count, has_run_error=failure is not None,
+        missing_roots=sum(code == SourceMissing.code for _, _, code in record.problems),
     )
     history.finish(
         run_id, state, end, wiring.SystemClock().now(), duration_s,
