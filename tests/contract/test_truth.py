@@ -132,7 +132,8 @@ def test_another_destination_is_not_green_at_once(
 ) -> None:
     here.run()
     here.configure(**{name: value})
-    assert here.check().off_site is OffSite.NOTHING
+    health = here.check()
+    assert (health.code, health.off_site) == ("new", OffSite.NOTHING)
     here.run()
     assert here.check().off_site is OffSite.ALL
 
@@ -162,6 +163,9 @@ def test_what_a_verification_found_stays_until_it_is_mended(here: Installation) 
     assert here.check().title == "1 file was found damaged or missing off-site"
     here.server.refuses.clear()
     here.run()
+    assert here.check().off_site is OffSite.ALL
+    (here.roots["orthanc"] / "01/01/file1").unlink()
+    here.run()  # gone from the source, but its copy is good since
     assert here.check().off_site is OffSite.ALL
 
 

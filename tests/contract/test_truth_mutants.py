@@ -95,9 +95,9 @@ MUTANTS = (
     Mutant("what-a-broken-run-had-not-seen-is-forgotten", "engine/run.py",
            "        self._tell_growing()\n        self._look_on()", "        self._tell_growing()",
            "fills_up_in_mid_run"),
-    Mutant("a-counter-forgets-findings", "store/counters.py",
-           '"is_undecided", "finding", "size_bytes"', '"is_undecided", "size_bytes"',
-           "lost_last_copy or stays_until"),
+    Mutant("a-counter-forgets-judgements", "store/counters.py",
+           '"reason", "is_undecided", "finding"', '"reason", "finding"',
+           "accepted_once_confirmed"),
 )
 
 
