@@ -159,7 +159,8 @@ def _standstill(facts: Facts) -> Health | None:
         return Health(Level.BAD, "frozen", "Sync stands still until somebody decides",
                       sentence(facts.frozen), OffSite.NOTHING)
     if facts.run is not None and not facts.run.is_alive:
-        silent = duration(timedelta(seconds=facts.run.silent_s))
+        silent_s = facts.run.silent_s
+        silent = f"{silent_s:.0f} s" if silent_s < 60 else duration(timedelta(seconds=silent_s))
         return Health(
             Level.BAD, "cut_off", "The sync was cut off",
             f"Whoever carried it out has given no sign of life for {silent}. {_stock_text(facts)} "

@@ -72,7 +72,11 @@ def run_message(
     if run_error:
         parts.append(run_error)
     if counts.files_failed:
-        parts.append(f"{counts.files_failed} of {counts.files_due} files could not be sent")
+        # Of how many is known only to a run that came to its end.
+        of = "" if run_error or end is not RunEnd.FINISHED else f" of {counts.files_due}"
+        files = "file" if counts.files_failed == 1 and not of else "files"
+        parts.append(f"{counts.files_failed}{of} {files} could not be sent")
     if problems:
-        parts.append(f"{problems} files, directories or roots could not be read")
+        what = "file, directory or root" if problems == 1 else "files, directories or roots"
+        parts.append(f"{problems} {what} could not be read")
     return "; ".join(parts) or None
