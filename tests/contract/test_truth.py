@@ -355,6 +355,11 @@ class Truth(RuleBasedStateMachine):
         self.here.settle_s = 0.0 if sync_type is SyncType.MANUAL else 30.0
         self.here.run(sync_type)
 
+    @rule()
+    def run_that_is_stopped(self) -> None:
+        self.here.settle_s = 0.0
+        self.here.run(is_stopped=True)
+
     @rule(after_files=st.integers(0, 4))
     def run_and_die(self, after_files: int) -> None:
         self.here.settle_s = 0.0

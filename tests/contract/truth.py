@@ -301,11 +301,23 @@ class Installation:
             assert "verything is off-site" not in words
             assert "others are off-site" not in words
         assert (health.level is not Level.GOOD) or health.off_site is OffSite.ALL
-        told = re.search(r"([\d,]+) of ([\d,]+) files? (?:is|are) off-site", words)
-        if told and recount.is_known:
+        told = re.search(r"([\d,]+) of (?:at least )?([\d,]+) files? (?:is|are) off-site", words)
+        if told:
             held, total = (int(number.replace(",", "")) for number in told.groups())
-            assert held <= total
+            assert held <= min(total, self._at_server()), words
+            as_of = self._as_of.get(self._meant())
+            if as_of is not None and "at least" not in words:
+                assert total >= len(as_of), f"{words}: {sorted(as_of)}"
         return health
+
+    def _at_server(self) -> int:
+        """Files of the configured sources that lie at the destination, or did before something
+        took them away that farcopy cannot know of."""
+        settings = stored.load().settings
+        labels = tuple(f"{label}/" for label in judging.paths_of(settings))
+        place = f"{settings.ftp_host}{settings.ftp_path}"
+        there = {name for name in self.server.files if name.startswith(labels)}
+        return len(there | {name for at, name in self.damaged if at == place})
 
 
 @functools.cache
