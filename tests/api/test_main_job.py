@@ -278,6 +278,7 @@ def test_a_failed_test_names_its_cause_from_the_fixed_list(
     envelope = answer.json()
     assert envelope["error"] == f"Failed to connect to FTP server: {cause}"
     assert envelope["hint"]
+    assert ("a sync makes the directory" in envelope["hint"]) is (cause == "path")
     assert envelope["cause"] == cause
 
 

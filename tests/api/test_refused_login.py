@@ -1,5 +1,6 @@
 """A login the server refused is remembered: who asks for it does not try it again."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +93,18 @@ def test_a_login_that_works_after_all_is_forgiven(
     assert is_skipped(examine(admin, skip_refused_login=True))
     assert admin.post(TEST).status_code == 200
     assert failed(examine(admin, skip_refused_login=True)) == []
+
+
+def test_a_run_that_gets_in_forgives_too(
+    admin: httpx.Client, ftp: PyFtpServer, server: FarcopyServer, tmp_path: Path
+) -> None:
+    (tmp_path / "image").write_bytes(b"pixels")
+    configure(admin, ftp_host=ftp.host, ftp_port=ftp.port, ftp_username=USER,
+              ftp_password=PASSWORD, orthanc_storage_path=str(tmp_path))
+    os.utime(tmp_path / "image", (1, 1))  # at rest
+    server.query("UPDATE sync_configuration SET login_refused_at = '2026-01-01 00:00:00'")
+    assert admin.post("/api/sync/sync-now.php").json()["data"]["files_synced"] == 1
+    assert not is_skipped(examine(admin, skip_refused_login=True))
 
 
 def test_the_wish_is_a_flag_and_nothing_else(admin: httpx.Client) -> None:

@@ -244,6 +244,7 @@ def test_a_connection_that_fails_names_its_cause(
 
     assert done.returncode == 1
     assert done.stderr.splitlines()[0] == f"Failed to connect to FTP server: {cause}"
+    assert ("sync makes the directory" in done.stderr) is (cause == "path")
 
 
 def test_test_connection_without_ftp_says_so(home: Path) -> None:

@@ -2,8 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
-from tests.running import run_farcopy
+import httpx
+
+from tests.running import run_farcopy, serving, wait_until
 
 
 def test_the_demo_sends_its_samples_and_compares_what_arrived(tmp_path: Path) -> None:
@@ -29,3 +32,26 @@ def test_the_demo_sends_its_samples_and_compares_what_arrived(tmp_path: Path) ->
     assert "urlopen" not in done.stderr
     assert not home.exists()
     assert list(work.iterdir()) == []  # it cleans up after itself
+
+
+def test_its_first_screen_is_green_and_the_schedule_is_on(tmp_path: Path) -> None:
+    work = tmp_path / "tmp"
+    work.mkdir()
+    with (
+        serving(tmp_path / "home", verb="demo", is_well=False, env={"TMPDIR": str(work)}) as demo,
+        httpx.Client(base_url=demo.url, trust_env=False, timeout=30) as client,
+    ):
+        given = re.search(r"Sign in as admin with (\S+)", demo.output)
+        assert given, demo.output
+        account = {"username": "admin", "password": given[1]}
+        assert client.post("/api/auth/login.php", json=account).status_code == 200
+
+        def status() -> dict[str, Any]:
+            told: dict[str, Any] = client.get("/api/sync/status.php").json()["data"]
+            return told
+
+        wait_until(lambda: bool(status()["service_running"]), what="the service")
+        assert status()["health"]["level"] == "good", status()["health"]
+        schedule = status()["configuration"]
+        assert (schedule["sync_enabled"], schedule["monitoring_enabled"]) == (True, True)
+        assert schedule["next_sync_at"] is not None

@@ -320,7 +320,7 @@ class LoginKnownRefused(ConfigError):
         "ban who does"
     )
 
-    def __init__(self, refused_at: datetime) -> None:
+    def __init__(self, refused_at: datetime | None = None) -> None:
         super().__init__()
         self.refused_at = refused_at
 

@@ -11,6 +11,8 @@ from farcopy.store import counters
 
 WITHIN_S = 15.0
 """The whole test, name resolution included: a page waits for it."""
+MADE_BY_A_SYNC = "a sync makes the directory if it is only not there yet; this test makes nothing"
+"""Said with RemotePathMissing: see docs/decisions/0004."""
 
 
 @dataclass(frozen=True, slots=True)

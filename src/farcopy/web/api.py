@@ -12,7 +12,7 @@ from django.utils import timezone
 from ninja import NinjaAPI, Router, Status
 
 from farcopy import __version__
-from farcopy.core.errors import FarcopyError, FtpNotConfigured
+from farcopy.core.errors import FarcopyError, FtpNotConfigured, RemotePathMissing
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
 from farcopy.service import answers, connection, freezing, overview, runs
@@ -183,7 +183,10 @@ def test_connection(request: HttpRequest) -> ProbeAnswer:
 
 def _unreachable(error: FarcopyError) -> Refusal:
     text = f"Failed to connect to FTP server: {error.cause_word}"
-    return Refusal(400, error.code, text, more={"cause": error.cause_word, "hint": error.text})
+    hint = error.text
+    if isinstance(error, RemotePathMissing):
+        hint = f"{hint}; {connection.MADE_BY_A_SYNC}"
+    return Refusal(400, error.code, text, more={"cause": error.cause_word, "hint": hint})
 
 
 @router.post(

@@ -137,7 +137,7 @@ def of_error(error: FarcopyError) -> Refusal:
         ):
             return Refusal(503, error.code, error.text)
         case LoginKnownRefused():
-            more = {"refused_at": shown(error.refused_at)}
+            more = {"refused_at": shown(error.refused_at) or ""}
             return Refusal(409, error.code, error.text, more=more)
         case RunAlreadyOn() | RunCutOff() | NoRunOn() | NotFrozen():
             return Refusal(409, error.code, error.text)
