@@ -470,8 +470,8 @@ class SyncFrozen(FarcopyError):
     code = "sync_frozen"
     uses_attempt = False
     text = (
-        "sync is frozen: unusually many known files changed or vanished at once; check the "
-        "sources, then confirm the changes (farcopy confirm-changes)"
+        "sync is frozen: unusually many known files changed or vanished at once, or a source is "
+        "suddenly empty; check the sources, then confirm the changes (farcopy confirm-changes)"
     )
 
 

@@ -214,9 +214,9 @@ def _sources_gone(facts: Facts) -> Health | None:
     text = " ".join(map(_gone_text, gone))
     return Health(
         Level.BAD, "source_gone", f"{sentence(gone[0].name)[:-1]} {how}",
-        f"{text} What is there now is not known, and nothing is concluded: the copies stay. "
-        "Check the path and the disk; if the files are gone on purpose, sync, then confirm it. "
-        f"{_stock_text(facts)}".strip(),
+        f"{text} What is there now is not known, and nothing is concluded: the copies of "
+        f"{count(facts.stock.held, 'file')} stay. Check the path and the disk; if the files are "
+        "gone on purpose, sync, then confirm it.",
         OffSite.NOTHING,
     )
 
