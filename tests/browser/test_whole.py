@@ -3,74 +3,30 @@
 With a history of 100,000 runs, as after years of a sync every half hour.
 """
 
-import math
-import os
 import re
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Page, Response, expect
 
+from tests.api.years import RUNS, fill_years, stamp
 from tests.browser.site import Site, violations
 
 Shoot = Callable[[Page, str], None]
-RUNS = 100_000
 VIEWS = {
     "overview": "", "runs": "runs", "run": f"runs/{RUNS}", "settings": "settings",
     "connection": "connection", "people": "people", "audit": "audit", "setup": "setup",
     "password": "password", "not-found": "nothing",
 }
 MAX_BYTES = 150_000
-WITHIN_S = 0.1
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _years(site: Site) -> None:
-    """Runs, looks and a frozen moment of a hospital that has had farcopy for years."""
-    now = datetime.now(UTC)
-    with closing(sqlite3.connect(site.server.home / "farcopy.sqlite3", timeout=30)) as database:
-        database.executemany(
-            'INSERT INTO sync_history (id, sync_type, destination_label, status, "end",'
-            " requested_by, started_at, completed_at, duration_s, error_code, error_message,"
-            " files_synced, total_size_bytes, files_failed, files_skipped, files_unchanged,"
-            " files_due, bytes_due, problems, problem_count, files_growing, phase, bytes_on_line,"
-            " bytes_per_s, connections) VALUES (?, 'scheduled', 'archive', ?, 'finished', '', ?, ?,"
-            " ?, '', NULL, ?, ?, 0, 0, 180000, ?, ?, '[]', 0, 0, '', 0, 0, 0)",
-            [
-                (number, "partial" if number % 97 == 0 else "success", stamp(began),
-                 stamp(began + timedelta(seconds=files)), files, files, files * 520_000, files,
-                 files * 520_000)
-                for number in range(1, RUNS + 1)
-                for began in [now - timedelta(minutes=30 * (RUNS - number) + 20)]
-                for files in [busy(began) * (number * 7919 % 40 + 60) // 100]
-            ],
-        )
-        database.executemany(
-            "INSERT INTO backlog_samples (at, files, bytes, lag_s, is_whole)"
-            " VALUES (?, ?, ?, ?, 1)",
-            [
-                (stamp(now - timedelta(minutes=30 * n)), n * 31 % 300, 1000,
-                 n * 7919 % 1500 + (5400 if n in range(100, 106) else 0))
-                for n in range(4000, 0, -1)
-            ] + [(stamp(now - timedelta(minutes=5)), 0, 0, 0)],
-        )
-        database.commit()
+    fill_years(site.server)
     # Not before: with nothing done yet a sync would be due at once.
     site.configure_all(sync_enabled=True, monitoring_enabled=False)
-
-
-def busy(moment: datetime) -> int:
-    """Files that come in half an hour: many by day, few by night and on Sundays."""
-    by_day = round(300 * max(0.0, math.sin(math.pi * (moment.hour - 6) / 14)) ** 2)
-    return 4 + by_day // (8 if moment.weekday() == 6 else 1)
-
-
-def stamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def wait_until_filled(page: Page, view: str) -> None:
@@ -153,27 +109,6 @@ def test_the_first_load_is_light_and_asks_nobody_else(site: Site) -> None:
     weight = sum(len(answer.body()) for answer in files)
     assert weight < MAX_BYTES, f"{weight} bytes in {len(files)} files"
     site.end(page)
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["/", "/api/sync/status.php", "/api/sync/runs.php", "/api/sync/chart.php?days=92",
-     f"/api/sync/run.php?id={RUNS}", "/api/sync/runs.php?status=failed&limit=50",
-     "/api/audit/list.php", "/api/users/list.php"],
-)
-def test_an_answer_is_less_than_a_tenth_of_a_second_of_work(site: Site, path: str) -> None:
-    # The process's own time, not the clock's: other tests share this machine.
-    with site.api() as boss:
-        assert boss.get(path).status_code == 200
-        before_s = cpu_s(site.server.pid)
-        for _ in range(5):
-            assert boss.get(path).status_code == 200
-        assert (cpu_s(site.server.pid) - before_s) / 5 < WITHIN_S
-
-
-def cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_hundred_thousand_runs_are_paged_through(site: Site, page: Page) -> None:

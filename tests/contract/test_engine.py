@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ set_up_django()
 
 from farcopy.core.errors import (  # noqa: E402
     ConnectionLost,
+    EverythingRefused,
     LoginRefused,
     PathRefused,
     RemoteFull,
@@ -28,6 +30,7 @@ from farcopy.core.errors import (  # noqa: E402
     UploadRefused,
 )
 from farcopy.core.model import SourceFile, SourceReader, StoreResult, Upload  # noqa: E402
+from farcopy.engine.control import REFUSALS_IN_A_ROW  # noqa: E402
 from farcopy.engine.transfer import LOST_FILES  # noqa: E402
 from farcopy.planning.retry import ATTEMPTS  # noqa: E402
 from farcopy.service.stop import StopSignal  # noqa: E402
@@ -131,6 +134,61 @@ def test_one_bad_path_fails_alone_and_without_a_second_try(house: House) -> None
     record, _, _ = house.run()
     assert (record.counts.files_synced, record.counts.files_failed) == (2, 1)
     assert house.states() == {"a": "stored", "bad": "failed", "c": "stored"}
+
+
+def test_a_server_that_refuses_every_plain_name_ends_the_run_after_a_few_dozen(
+    house: House,
+) -> None:
+    for number in range(300):
+        house.write(f"d{number:03}/f{number:03}")
+    failing(house, PathRefused, 1000)
+    record, _, control = house.run(connections=2)
+    assert isinstance(control.failure, EverythingRefused)
+    assert REFUSALS_IN_A_ROW <= record.counts.files_failed <= REFUSALS_IN_A_ROW + 2
+    assert record.counts.files_synced == 0
+
+
+def test_names_that_a_server_dislikes_never_end_a_run(house: House) -> None:
+    for number in range(2 * REFUSALS_IN_A_ROW):
+        house.write(f"report: {number:03}")
+    house.write("zzz")
+    failing(house, PathRefused, 1000, "report")
+    record, _, control = house.run(connections=1)
+    assert control.failure is None
+    assert (record.counts.files_failed, record.counts.files_synced) == (2 * REFUSALS_IN_A_ROW, 1)
+
+
+def test_what_failed_goes_last_the_next_time(house: House) -> None:
+    house.write("a-failed")
+    failing(house, PathRefused, 1)
+    house.run()
+    for number in range(5):
+        house.write(f"new{number}")
+    house.run(connections=1)
+    assert [*house.server.files][-1] == "hospital/a-failed"
+    assert len(house.server.files) == 6
+
+
+def test_what_was_sent_for_nothing_is_not_counted_as_done(house: House) -> None:
+    house.write("f", b"x" * 300_000)
+    house.server.cut_after_bytes = 200_000
+    record, log, _ = house.run()
+    assert (record.counts.bytes_synced, log.sent) == (300_000, 300_000)
+
+
+def test_a_file_that_is_no_longer_due_is_not_in_the_total(house: House) -> None:
+    house.write("stays", b"1")
+    house.write("z-goes", b"22")
+    ledger_claim = house.ledger.claim
+
+    def claim(batch_id: int) -> Any:
+        (house.root / "z-goes").unlink(missing_ok=True)
+        return ledger_claim(batch_id)
+
+    house.ledger.claim = claim  # type: ignore[method-assign]
+    record, _, _ = house.run(connections=1)
+    assert (record.counts.files_due, record.counts.bytes_due) == (1, 1)
+    assert record.counts.files_synced == 1
 
 
 def test_an_automatic_run_leaves_a_failed_file_until_its_time(house: House) -> None:

@@ -360,3 +360,51 @@ def test_a_sync_command_after_a_killed_service_needs_no_service(home: Path) -> N
         service.kill()
 
     assert ended_sync(run_farcopy(home, "sync", "--json"))["exit"] == 0
+
+
+def test_an_idle_service_asks_a_server_that_nobody_needed_for_a_day(home: Path) -> None:
+    assert run_farcopy(home, "sync").returncode == 0
+    ago = (datetime.now(UTC).replace(tzinfo=None) - timedelta(days=2)).isoformat(" ")
+    rows(home, "UPDATE destinations SET last_seen_at = ?", ago)
+    set_at_rest(home, monitoring_enabled=1, monitoring_interval=1440)
+    told = json.loads(run_farcopy(home, "status", "--json").stdout)["warnings"]
+    assert any("last reached 2 days" in warning for warning in told)
+
+    with serving(home, "service"):
+        wait_until(lambda: rows(home, "SELECT last_seen_at FROM destinations")[0][0] > ago,
+                   what="a login")
+
+    told = json.loads(run_farcopy(home, "status", "--json").stdout)["warnings"]
+    assert not any("last reached" in warning for warning in told)
+
+
+def test_a_server_that_refuses_the_daily_login_is_asked_once(
+    home: Path, server: SlowFtpServer
+) -> None:
+    assert run_farcopy(home, "sync").returncode == 0
+    ago = (datetime.now(UTC).replace(tzinfo=None) - timedelta(days=2)).isoformat(" ")
+    rows(home, "UPDATE destinations SET last_seen_at = ?", ago)
+    set_at_rest(home, monitoring_enabled=1, monitoring_interval=1440)
+    change(home, "--ftp-port", "1")  # nobody is there: the same account, moved
+    rows(home, "UPDATE destinations SET port = 1 WHERE last_seen_at IS NOT NULL")
+
+    with serving(home, "service"):
+        wait_until(lambda: "server.not_reached" in (home / "logs/service.log").read_text(),
+                   what="a login in vain")
+        asked = rows(home, "SELECT last_asked_at FROM destinations WHERE port = 1")
+
+    with serving(home, "service"):  # a restart does not ask again
+        wait_until(lambda: (home / "logs/service.log").read_text().count("service.started") == 2,
+                   what="the second start")
+    assert rows(home, "SELECT last_asked_at FROM destinations WHERE port = 1") == asked
+    assert (home / "logs/service.log").read_text().count("server.not_reached") == 1
+
+
+def test_a_password_nobody_has_tried_is_told_until_it_works(home: Path) -> None:
+    def untried() -> bool:
+        told = json.loads(run_farcopy(home, "status", "--json").stdout)["warnings"]
+        return any("password not tried yet" in warning for warning in told)
+
+    assert untried()
+    assert run_farcopy(home, "test-connection").returncode == 0
+    assert not untried()

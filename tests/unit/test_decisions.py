@@ -23,7 +23,13 @@ from farcopy.planning.batches import (
     next_batch,
 )
 from farcopy.planning.retry import ATTEMPTS, decide_retry
-from farcopy.planning.schedule import LastAttempt, next_look_due, next_run_due, next_sync_at
+from farcopy.planning.schedule import (
+    LastAttempt,
+    next_asking_due,
+    next_look_due,
+    next_run_due,
+    next_sync_at,
+)
 from farcopy.planning.verdict import run_state, shorten
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -166,6 +172,14 @@ def test_the_verdict_is_truthful_to_the_file(
 ) -> None:
     counts = RunCounts(files_synced=synced, files_failed=failed)
     assert run_state(end, counts, problems=problems, has_run_error=error) is expected
+
+
+def test_an_idle_service_asks_the_server_once_a_day_also_when_refused() -> None:
+    now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    assert next_asking_due(None, None) is None  # never reached: a run will say why
+    assert next_asking_due(now, None) == now + timedelta(days=1)
+    tried_at = now + timedelta(days=1, minutes=5)
+    assert next_asking_due(now, tried_at) == tried_at + timedelta(days=1)
 
 
 def test_nothing_stored_beside_a_missing_root_is_a_failure() -> None:

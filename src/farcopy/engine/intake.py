@@ -120,16 +120,20 @@ class Intake:
     def flush(self) -> None:
         """Hand out what is due, and tell what needed nothing. What failed before goes last: it
         must not keep the others."""
+        self._hand_out_all()
         again, self._again = self._again, []
-        for file in again:
+        for file in again:  # in batches of their own: within one the order is by name
             self.add(file)
-        while self._due:
-            self._hand_out(last_batch(len(self._due), self._connections))
+        self._hand_out_all()
         if self.may_send and (self._unchanged or self._skipped):
             self._log.passed_over(self._unchanged, self._skipped)
         if self.may_send and self._excluded:
             self._log.excluded(self._excluded)
         self._unchanged = self._skipped = self._excluded = 0
+
+    def _hand_out_all(self) -> None:
+        while self._due:
+            self._hand_out(last_batch(len(self._due), self._connections))
 
     def _cut_batches(self) -> None:
         while self._due:
