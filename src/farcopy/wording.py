@@ -36,6 +36,7 @@ _NEXT: Final[Mapping[str, str]] = {
                     "farcopy key reset",
     "sync_already_running": "farcopy status shows it, farcopy cancel ends it",
     "service_not_running": "start it: farcopy serve, or the system's service",
+    "stopped_waiting": "farcopy status shows it, farcopy cancel ends it",
     "engine_busy": "farcopy serve, service or sync; end that first",
 }
 """What to type or do next, by the error's code."""
