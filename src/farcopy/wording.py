@@ -86,7 +86,7 @@ def error_text(error: FarcopyError) -> str:
     if isinstance(error, LedgerTrouble):
         parts.append(_database(error))
     about = "; ".join(part for part in parts if part)
-    text = in_shell(error.text) + (f" ({about})" if about else "")
+    text = in_shell(error.text) + (f" ({in_shell(about)})" if about else "")
     following = _NEXT.get(error.code)
     return f"{text}: {following}" if following else text
 

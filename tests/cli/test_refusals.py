@@ -2,7 +2,6 @@
 
 import errno
 import os
-import pwd
 import socket
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from tests.running import (
 )
 from tests.service.trouble import WITHOUT_POWERS
 
+pwd = pytest.importorskip("pwd", reason="Windows knows no owners")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no modes")
 US = pwd.getpwuid(os.geteuid()).pw_name
 

@@ -175,7 +175,7 @@ def check_target(directory: Path, settings: SyncSettings, home: Path) -> None:
     """
     target = directory.resolve()
     if target.exists() and not target.is_dir():
-        raise TargetRefused("it is no directory")
+        raise TargetRefused(f"{target} is no directory")
     written = [target / label for label in RootLabel]
     for name, text in (
         ("orthanc_storage_path", settings.orthanc_storage_path),
