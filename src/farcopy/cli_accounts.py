@@ -4,6 +4,7 @@ Imports of the lower floors stand inside the verbs, for the reasons cli gives.
 """
 
 import json
+import shlex
 import sys
 from collections.abc import Callable
 
@@ -32,7 +33,10 @@ def add(name: str, role: str, password_stdin: bool, as_json: bool) -> None:
     from farcopy.store import users
 
     password, is_generated = _new_password(password_stdin)
-    _change(lambda: users.add(name, role, password, must_change=is_generated))
+    _change(
+        lambda: users.add(name, role, password, must_change=is_generated),
+        username=name, role=role,
+    )
     _tell(name, f"Added {name} ({role})", as_json, password if is_generated else "")
 
 
@@ -62,7 +66,8 @@ def change_role(name: str, role: str, as_json: bool) -> None:
     set_up()
     from farcopy.store import users
 
-    _change(lambda: users.change(name, role=role, may_be_last_admin=True))
+    _change(lambda: users.change(name, role=role, may_be_last_admin=True),
+            username=name, role=role)
     _tell(name, f"{name} is {role}", as_json)
     _warn_without_admin()
 
@@ -75,7 +80,7 @@ def disable(name: str, as_json: bool) -> None:
     set_up()
     from farcopy.store import users
 
-    _change(lambda: users.change(name, is_active=False, may_be_last_admin=True))
+    _change(lambda: users.change(name, is_active=False, may_be_last_admin=True), username=name)
     _tell(name, f"Disabled {name}", as_json)
     _warn_without_admin()
 
@@ -88,7 +93,7 @@ def enable(name: str, as_json: bool) -> None:
     set_up()
     from farcopy.store import users
 
-    _change(lambda: users.change(name, is_active=True))
+    _change(lambda: users.change(name, is_active=True), username=name)
     _tell(name, f"Enabled {name}", as_json)
 
 
@@ -100,7 +105,7 @@ def unlock(name: str, as_json: bool) -> None:
     set_up()
     from farcopy.store import users
 
-    _change(lambda: users.unlock(name))
+    _change(lambda: users.unlock(name), username=name)
     _tell(name, f"Unlocked {name}", as_json)
 
 
@@ -114,7 +119,7 @@ def password(name: str, password_stdin: bool, as_json: bool) -> None:
     from farcopy.store import users
 
     password, is_generated = _new_password(password_stdin)
-    _change(lambda: users.set_password(name, password, must_change=is_generated))
+    _change(lambda: users.set_password(name, password, must_change=is_generated), username=name)
     _tell(name, f"Changed the password of {name}", as_json, password if is_generated else "")
 
 
@@ -155,13 +160,17 @@ def _same_as(expected: str) -> Callable[[str], str]:
     return check
 
 
-def _change(change: Callable[[], None]) -> None:
-    from farcopy.store.users import UserProblem
+def _change(change: Callable[[], None], **given: str) -> None:
+    """given: what may be named beside a problem of its field; so no password."""
+    from farcopy.store.users import UserProblem, UserUnknown
 
     try:
         change()
     except UserProblem as problem:
-        click.echo(f"farcopy: {problem}", err=True)
+        value = given.get(problem.field)
+        named = f" (given: {shlex.quote(value)})" if value is not None else ""
+        following = ": farcopy user list shows them" if isinstance(problem, UserUnknown) else ""
+        click.echo(f"farcopy: {problem}{named}{following}", err=True)
         sys.exit(EXIT_FAILED)
 
 

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farcopy.core.errors import Interrupted
 from farcopy.process import set_up, stop_on_signals
 from farcopy.wording import error_text
 
 if TYPE_CHECKING:
+    from farcopy.core.errors import FarcopyError
     from farcopy.core.model import Check
     from farcopy.engine.fetch import Fetched
     from farcopy.service.fetching import FetchResult
+    from farcopy.service.meter import Meter
     from farcopy.service.rebuilding import Mended, RebuildResult
+    from farcopy.service.stop import StopSignal
     from farcopy.service.verification import VerifyResult
 
 EXIT_FAILED = 1
@@ -43,25 +47,36 @@ def verify(paths: tuple[str, ...], sample: float, size_only: bool, as_json: bool
     """
     environment = set_up()
     from farcopy.service import verification
-    from farcopy.terminal import FileBar
+    from farcopy.terminal import WorkBar
 
-    bar = FileBar("verifying")
+    bar, stop = WorkBar("verifying"), stop_on_signals()
 
     def tell(check: "Check") -> None:
-        bar.advance()
         if check.finding in verification.WRONG and not as_json:
             bar.say(_wrong_line(check))
 
     result = verification.verify(
-        paths, environment, stop_on_signals(), sample_percent=sample,
-        reads_content=not size_only, on_total=bar.begin, on_check=tell,
+        paths, environment, stop, sample_percent=sample,
+        reads_content=not size_only, meter=bar, on_check=tell,
     )
     bar.close()
     if as_json:
         click.echo(json.dumps(_verify_data(result)))
     else:
-        click.echo("\n".join(_verify_lines(result)))
+        ended = _ended_line(result.error, stop, bar, "what was found is written down")
+        click.echo("\n".join(_verify_lines(result, ended)))
     sys.exit(_verify_exit(result))
+
+
+def _ended_line(
+    error: "FarcopyError | None", stop: "StopSignal", meter: "Meter", kept: str
+) -> str:
+    """Why it ended early, and what is kept; "" when it did not."""
+    if error is None:
+        return ""
+    if stop.by and isinstance(error, Interrupted):
+        return f"Stopped by {stop.by} after {meter.words()}; {kept}"
+    return f"Not finished: {error_text(error)}"
 
 
 def _verify_exit(result: "VerifyResult") -> int:
@@ -79,7 +94,7 @@ def _wrong_line(check: "Check") -> str:
     return line
 
 
-def _verify_lines(result: "VerifyResult") -> list[str]:
+def _verify_lines(result: "VerifyResult", ended: str) -> list[str]:
     from farcopy.terminal import size_text
 
     counts = result.counts
@@ -104,9 +119,7 @@ def _verify_lines(result: "VerifyResult") -> list[str]:
                      "the remote: their last copy is damaged or lost")
     if counts.files_unreadable:
         lines.append("The server would not let some files be read: nothing is said of those")
-    if result.error:
-        lines.append(f"Not finished: {error_text(result.error)}")
-    return lines
+    return [*lines, ended] if ended else lines
 
 
 def _verify_data(result: "VerifyResult") -> dict[str, object]:
@@ -152,22 +165,22 @@ def fetch(paths: tuple[str, ...], directory: Path, as_json: bool) -> None:
     environment = set_up()
     from farcopy.engine.fetch import FINE
     from farcopy.service import fetching
-    from farcopy.terminal import FileBar
+    from farcopy.terminal import WorkBar
 
-    bar = FileBar("fetching")
-    bar.begin(None)
+    bar, stop = WorkBar("fetching"), stop_on_signals()
 
     def tell(path: str, what: "Fetched") -> None:
-        bar.advance()
         if what not in FINE and not as_json:
             bar.say(f"{what.value:10} {path}")
 
-    result = fetching.fetch(paths, directory, environment, stop_on_signals(), on_file=tell)
+    result = fetching.fetch(paths, directory, environment, stop, meter=bar, on_file=tell)
     bar.close()
     if as_json:
         click.echo(json.dumps(_fetch_data(result)))
     else:
-        click.echo("\n".join(_fetch_lines(result)))
+        ended = _ended_line(result.error, stop, bar, "what was fetched stays; "
+                            "call it again to go on")
+        click.echo("\n".join(_fetch_lines(result, ended)))
     sys.exit(_fetch_exit(result))
 
 
@@ -189,7 +202,7 @@ FETCHED_TEXTS = {
 }
 
 
-def _fetch_lines(result: "FetchResult") -> list[str]:
+def _fetch_lines(result: "FetchResult", ended: str) -> list[str]:
     from farcopy.terminal import size_text
 
     counts = {what.value: count for what, count in result.counts.items() if count}
@@ -198,9 +211,7 @@ def _fetch_lines(result: "FetchResult") -> list[str]:
         return ["Nothing to fetch: nothing lies there"]
     if result.bytes_read:
         lines.append(f"{size_text(result.bytes_read)} received")
-    if result.error:
-        lines.append(f"Not finished: {error_text(result.error)}")
-    return lines
+    return [*lines, ended] if ended else lines
 
 
 def _fetch_data(result: "FetchResult") -> dict[str, object]:
@@ -233,22 +244,20 @@ def rebuild(read_back: bool, as_json: bool) -> None:
     """
     environment = set_up(with_database=False)
     from farcopy.service import rebuilding
-    from farcopy.terminal import FileBar
+    from farcopy.terminal import WorkBar
 
     stop = stop_on_signals()
     mended = rebuilding.mend_database(environment)
     if mended:
         click.echo("\n".join(_mended_lines(mended)), err=True)
-    bar = FileBar("rebuilding")
-    bar.begin(None)
-    result = rebuilding.rebuild(
-        environment, stop, reads_back=read_back, on_file=lambda _file, _what: bar.advance()
-    )
+    bar = WorkBar("rebuilding")
+    result = rebuilding.rebuild(environment, stop, reads_back=read_back, meter=bar)
     bar.close()
     if as_json:
         click.echo(json.dumps(_rebuild_data(result, mended)))
     else:
-        click.echo("\n".join(_rebuild_lines(result)))
+        ended = _ended_line(result.error, stop, bar, "what was found stays")
+        click.echo("\n".join(_rebuild_lines(result, ended)))
     if result.error:
         sys.exit(EXIT_FAILED)
     sys.exit(EXIT_WRONG if result.has_due else 0)
@@ -275,7 +284,7 @@ def _mended_lines(mended: "Mended") -> list[str]:
     return lines
 
 
-def _rebuild_lines(result: "RebuildResult") -> list[str]:
+def _rebuild_lines(result: "RebuildResult", ended: str) -> list[str]:
     counts = result.counts
     texts = (
         (counts.known, "were known to the ledger"),
@@ -290,8 +299,8 @@ def _rebuild_lines(result: "RebuildResult") -> list[str]:
         (counts.remote_only, "lie on the remote only, without a source; they stay there"),
     )
     lines = [f"{number} {text}" for number, text in texts if number]
-    if result.error:
-        lines.append(f"Not finished: {error_text(result.error)}. Call it again to go on")
+    if ended:
+        lines.append(f"{ended}. Call it again to go on")
     return lines or ["Nothing to rebuild: the sources hold no files"]
 
 

@@ -24,7 +24,7 @@ from farcopy.core.errors import (
     RunAlreadyOn,
     ServiceNotRunning,
 )
-from farcopy.core.states import SyncType
+from farcopy.core.states import RunEnd, SyncType
 from farcopy.web.listening import Listening
 from farcopy.wording import error_text
 
@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 
     Work = Callable[[StopSignal, Callable[[], None]], None]
     """What a serving process does besides: until stopped; says when it is ready."""
+
+
+STOPPERS = {
+    "SIGTERM": "a signal (SIGTERM)",
+    "SIGINT": "you (Ctrl-C)",
+    "SIGBREAK": "you (Ctrl-Break)",  # Windows; its services get it too
+}
 
 
 def set_up(
@@ -203,9 +210,14 @@ def stop_on_signals() -> "StopSignal":
     from farcopy.service.stop import StopSignal
 
     stop = StopSignal()
-    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):  # SIGBREAK: Windows' Ctrl-Break and services
+
+    def ask(number: int, _frame: object) -> None:
+        stop.by = stop.by or STOPPERS[signal.Signals(number).name]
+        stop.hasten()
+
+    for name in STOPPERS:
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda _number, _frame: stop.hasten())
+            signal.signal(getattr(signal, name), ask)
     return stop
 
 
@@ -222,9 +234,11 @@ def run_and_show(environment: "Environment") -> "RunSummary":
     stop = stop_on_signals()
     try:
         with Engine(environment, "command", stop):
-            return _in_background(
+            summary = _in_background(
                 lambda: carry_out(SyncType.MANUAL, account_name(), environment, stop)
             )
+            _tell_stop(stop, summary)
+            return summary
     except EngineBusy:
         pass
     try:
@@ -233,6 +247,13 @@ def run_and_show(environment: "Environment") -> "RunSummary":
         # The lock is held, but nobody takes requests: a command that begins or ends just now.
         raise RunAlreadyOn from error
     return _in_background(lambda: runs.wait_for_summary(request_id, stop.is_set))
+
+
+def _tell_stop(stop: "StopSignal", summary: "RunSummary") -> None:
+    if stop.by and summary.end is RunEnd.STOPPED:
+        counts = summary.counts
+        click.echo(f"Stopped by {stop.by} after {counts.files_synced} of {counts.files_due} files "
+                   "found so far; what was sent stays, the rest is due", err=True)
 
 
 def _in_background(work: "Callable[[], RunSummary]") -> "RunSummary":

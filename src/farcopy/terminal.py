@@ -1,14 +1,19 @@
 """What the command line shows: a progress bar, a summary, tables. Writes to the terminal only."""
 
+import os
 import shutil
 import sys
+import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from farcopy.core.errors import LedgerTrouble
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
 from farcopy.service import overview
+from farcopy.service.meter import Meter
 from farcopy.service.overview import CurrentSync, StatusView
 from farcopy.service.times import shown
 from farcopy.store.patience import drop_connection
@@ -19,6 +24,8 @@ if TYPE_CHECKING:
     from farcopy.service.doctor import Finding  # it would load all of x509
 
 REFRESH_S = 0.2
+RATE_S = 15.0
+"""Long enough to be calm among files of all sizes, short enough to follow a slower line."""
 
 
 class ProgressBar:
@@ -65,7 +72,7 @@ class ProgressBar:
                 self._stream, total=current.bytes_due, unit="B", unit_scale=True,
                 unit_divisor=1024, mininterval=0,
             )
-        bar.ncols = shutil.get_terminal_size().columns
+        bar.ncols = _columns(self._stream)
         bar.set_description_str(current.phase)
         bar.total = current.bytes_due
         bar.n = min(current.bytes_done, current.bytes_due)
@@ -170,27 +177,41 @@ def _bar_on(stream: TextIO, **more: Any) -> "tqdm[NoReturn]":
 
     size = shutil.get_terminal_size()
     # tqdm's own measure draws nothing on a terminal that does not know its size.
-    return tqdm(file=stream, ncols=size.columns, nrows=size.lines, **more)
+    return tqdm(file=stream, ncols=_columns(stream), nrows=size.lines, **more)
 
 
-class FileBar:
-    """Counts files as they are done; shows nothing off a terminal."""
+def _columns(stream: TextIO) -> int:
+    """Of the terminal the bar is on: standard output may be a file."""
+    with suppress(OSError, ValueError):
+        if columns := os.get_terminal_size(stream.fileno()).columns:
+            return columns
+    return shutil.get_terminal_size().columns
+
+
+class WorkBar(Meter):
+    """A meter that draws itself: files and bytes of how many, rate, time left; off a terminal
+    nothing.
+
+    Of bytes where there are any to count, else of files.
+    """
 
     def __init__(self, word: str, stream: TextIO = sys.stderr) -> None:
+        super().__init__()
         self._word = word
         self._stream = stream
+        self._is_shown = stream.isatty()
         self._bar: tqdm[NoReturn] | None = None
+        self._seen: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+        self._next_s = 0.0
 
-    def begin(self, total: int | None) -> None:
-        """total: None where nobody knows it."""
-        if self._stream.isatty():
-            self._bar = _bar_on(
-                self._stream, total=total, desc=self._word, unit=" files", mininterval=REFRESH_S
-            )
+    @property
+    def is_shown(self) -> bool:
+        return self._is_shown
 
-    def advance(self) -> None:
-        if self._bar is not None:
-            self._bar.update()
+    def changed(self) -> None:
+        if self._is_shown and time.monotonic() >= self._next_s:
+            self._draw()
+            self._next_s = time.monotonic() + REFRESH_S
 
     def say(self, line: str) -> None:
         """A line on standard output, above the bar. Names are shown without their control signs."""
@@ -199,5 +220,60 @@ class FileBar:
         print(printable(line), flush=True)
 
     def close(self) -> None:
+        if self._is_shown and (self._bar is not None or self.files_done):
+            self._draw()
         if self._bar is not None:
             self._bar.close()
+
+    def _draw(self) -> None:
+        total, done = (self.bytes, self.bytes_done) if self.bytes else (self.files, self.files_done)
+        columns = _columns(self._stream)
+        rate = self._rate(done)
+        text = self._text(rate, (total - done) / rate if rate > 0 else 0.0,
+                          columns - len(self._word) - len(" 100%||  "))
+        if self._bar is None:
+            self._bar = _bar_on(
+                self._stream, total=max(total, 1), initial=done, desc=self._word, unit=text,
+                mininterval=0, bar_format="{desc} {percentage:3.0f}%|{bar}| {unit}",
+            )
+        bar = self._bar
+        bar.ncols, bar.unit = columns, text
+        bar.total = max(total, done, 1)
+        bar.n = done
+        bar.refresh()
+
+    def _text(self, rate: float, left_s: float, room: int) -> str:
+        """room: columns; what is wanted least goes first."""
+        files = f"{self.files_done}/{max(self.files, self.files_done)} files"
+        parts = [files + " so far" * self.is_growing]
+        if left_s > 0:
+            parts.append(f"{duration_text(left_s)} left")
+        if self.bytes:
+            parts.insert(1, _share(self.bytes_done, self.bytes))
+            parts.insert(2, f"{size_text(rate)}/s")
+        while len(", ".join(parts)) > room and len(parts) > 2:
+            parts.pop(2 if len(parts) > 3 else 1)
+        return ", ".join(parts)
+
+    def _rate(self, done: int) -> float:
+        """A second, over the last RATE_S."""
+        now_s = time.monotonic()
+        self._seen.append((now_s, done))
+        while len(self._seen) > 2 and now_s - self._seen[0][0] > RATE_S:
+            self._seen.popleft()
+        since_s, before = self._seen[0]
+        return (done - before) / (now_s - since_s) if now_s > since_s else 0.0
+
+
+def _share(done: int, total: int) -> str:
+    """`0.2/4.0 GiB`: both in the unit of the whole."""
+    whole, unit = size_text(total).split()
+    scale = 1024 ** ("B", "KiB", "MiB", "GiB", "TiB").index(unit)
+    return f"{done / scale:.{0 if unit == 'B' else 1}f}/{whole} {unit}"
+
+
+def duration_text(seconds: float) -> str:
+    """`4:05`, `3:12:00`: of minutes and more one wants no fractions."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -19,7 +19,7 @@ from farcopy.core.errors import (
     PasswordRequired,
     SettingsInvalid,
 )
-from farcopy.store.refusals import reason, whose
+from farcopy.store.refusals import reason, why_read_only
 
 _KEY: Final = re.compile(rf"(?<![\w/\\.-])({'|'.join(FIELDS_BY_NAME)})(?![\w/\\-]|\.\w)")
 _TOLD: Final = frozenset({
@@ -36,6 +36,7 @@ _NEXT: Final[Mapping[str, str]] = {
                     "farcopy key reset",
     "sync_already_running": "farcopy status shows it, farcopy cancel ends it",
     "service_not_running": "start it: farcopy serve, or the system's service",
+    "stopped_waiting": "farcopy status shows it, farcopy cancel ends it",
     "engine_busy": "farcopy serve, service or sync; end that first",
 }
 """What to type or do next, by the error's code."""
@@ -44,6 +45,14 @@ _OF_A_HOME: Final = frozenset({
     "not_frozen", "service_not_running",
 })
 """Said of the wrong home, these mislead: they name theirs."""
+
+_SAID: Final[Mapping[str, str]] = {
+    "ConnectionRefusedError": "it was refused",
+    "TimeoutError": "no answer in time",
+    "gaierror": "no such name",
+    "OSError": "",
+}
+"""Details that are names of Python's classes, for who has never heard of it."""
 
 
 def in_shell(text: str) -> str:
@@ -71,13 +80,13 @@ def option_of(name: str) -> str:
 
 def error_text(error: FarcopyError) -> str:
     """What was wrong, what exactly, and what to do: one line."""
-    parts = [error.detail]
+    parts = [_SAID.get(error.detail, error.detail)]
     if error.code in _OF_A_HOME:
         parts.append(_home())
     if isinstance(error, LedgerTrouble):
         parts.append(_database(error))
     about = "; ".join(part for part in parts if part)
-    text = in_shell(error.text) + (f" ({about})" if about else "")
+    text = in_shell(error.text) + (f" ({in_shell(about)})" if about else "")
     following = _NEXT.get(error.code)
     return f"{text}: {following}" if following else text
 
@@ -146,7 +155,7 @@ def _database(error: LedgerTrouble) -> str:
         port = f":{found['PORT']}" if found.get("PORT") else ""
         return f"{found['USER']}@{found['HOST']}{port}/{found['NAME']}"
     path = Path(str(found["NAME"]))
-    about = whose(path) if isinstance(error, LedgerReadOnly) else ""
+    about = why_read_only(path) if isinstance(error, LedgerReadOnly) else ""
     return f"{path}; {about}" if about else str(path)
 
 

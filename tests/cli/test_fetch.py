@@ -162,3 +162,20 @@ def test_names_with_signs_come_back_as_they_were(
     configure(tmp_path / "new", server, "/backup")
     assert fetch(tmp_path / "new", tmp_path / "again", "hospital")["exit"] == 0
     assert read_tree(tmp_path / "again/hospital") == {**FILES, **odd}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux's")
+def test_a_local_disk_that_takes_no_more_ends_it_and_what_came_stays(
+    home: Path, tmp_path: Path
+) -> None:
+    write_tree(tmp_path / "data", {"zz/large": bytes(8 * 1024**2)})  # the last one
+    assert sync(home)["files_synced"] == 1
+    to = tmp_path / "to"
+
+    # Nothing of more than 4 MiB can be written, as on a full disk.
+    done = run_farcopy(home, "fetch", "hospital", "--to", str(to),
+                       before=("prlimit", f"--fsize={4 * 1024**2}"))
+
+    assert done.returncode == 1
+    assert f"Not finished: files are not fetched into this directory ({to}: " in done.stdout
+    assert read_tree(to) == {f"hospital/{name}": content for name, content in FILES.items()}

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import pwd
 import socket
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from tests.running import (
 )
 from tests.service.trouble import WITHOUT_POWERS
 
+pwd = pytest.importorskip("pwd", reason="Windows knows no owners")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no modes")
 US = pwd.getpwuid(os.geteuid()).pw_name
 
@@ -146,15 +146,32 @@ def test_a_file_of_a_secret_that_is_not_there_is_named(home: Path, name: str) ->
 # --- the database ---
 
 
-def test_a_database_that_may_not_be_written_to_names_its_owner(home: Path) -> None:
-    for path in (home, home / "farcopy.sqlite3"):
-        path.chmod(path.stat().st_mode & ~0o222)
+@pytest.mark.parametrize("place", ["farcopy.sqlite3", "."])
+def test_a_database_that_may_not_be_written_to_names_what_is_closed_and_whose_it_is(
+    home: Path, place: str
+) -> None:
+    closed = home / place
+    closed.chmod(0o500 if closed.is_dir() else 0o400)
     try:
         done = run_farcopy(home, "configure", "--sync-interval", "9", before=WITHOUT_POWERS)
     finally:
         home.chmod(0o700)
+    which = f"{closed} belongs" if closed.is_dir() else "it belongs"
     assert done.returncode == 1
-    assert f"; {home}/farcopy.sqlite3; it belongs to {US} (mode 0400), and this is" in done.stderr
+    assert f"{home}/farcopy.sqlite3; {which} to {US} (mode 0" in done.stderr
+
+
+def test_a_key_that_finds_no_room_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+    # In a process of its own, where no file may grow beyond ten bytes, as on a full disk.
+    code = (
+        "import resource, sys; from pathlib import Path; from farcopy.store.keys import KeySource;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10)); KeySource(Path(sys.argv[1])).load()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False,
+    )
+    assert f"KeyUnusable: it cannot be made: {tmp_path}/farcopy.key: " in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- the port ---

@@ -143,4 +143,6 @@ def test_a_locked_user_is_shown_and_can_be_unlocked(home: Path) -> None:
 def test_an_unknown_user_is_named_as_such(home: Path, verb: str) -> None:
     done = user(home, verb, "nobody")
 
-    assert (done.returncode, done.stderr) == (1, "farcopy: there is no user of this name\n")
+    assert (done.returncode, done.stderr) == (
+        1, "farcopy: there is no user of this name (given: nobody): farcopy user list shows them\n"
+    )

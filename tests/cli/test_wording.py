@@ -112,3 +112,22 @@ def test_what_is_missing_comes_with_the_command_and_the_home(
 @pytest.mark.parametrize("verb", ["cancel", "confirm-changes"])
 def test_nothing_to_do_names_the_home(home: Path, verb: str) -> None:
     assert f"(the home is {home})" in line_of(run_farcopy(home, verb))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("unlock", "an na"), "(given: 'an na'): farcopy user list shows them"),
+        (("add", "anna", "--role", "boss"), "technician, viewer (given: boss)"),
+    ],
+)
+def test_what_was_given_for_an_account_is_named(
+    home: Path, words: tuple[str, ...], told: str
+) -> None:
+    assert line_of(run_farcopy(home, "user", *words)).endswith(told)
+
+
+def test_a_target_in_a_source_is_named_by_the_option(home: Path, tmp_path: Path) -> None:
+    ftp_of_nobody(home, hospital_data_path=str(tmp_path))
+    line = line_of(run_farcopy(home, "fetch", "hospital", "--to", str(tmp_path / "x")))
+    assert f"(it would write into --hospital-data-path (now {tmp_path}); choose an empty" in line

@@ -81,7 +81,12 @@ def test_a_scope_is_a_file_a_folder_a_root_or_all(held: DatabaseProofs) -> None:
     assert names(held.held(Scope("orthanc", "b"))) == ["orthanc/b/x"]
     assert names(held.held(Scope("orthanc", "00/ab/y"))) == ["orthanc/00/ab/y"]
     assert names(held.held(Scope("hospital", "a%"))) == []
-    assert [held.count(scope) for scope in (Scope(), Scope("orthanc"), Scope("x"))] == [9, 4, 0]
+    scopes = (Scope(), Scope("orthanc"), Scope("x"))
+    assert [held.total(scope)[0] for scope in scopes] == [9, 4, 0]
+    for scope in scopes:
+        for with_due in (False, True):
+            sizes = [file.size_bytes for file in held.held(scope, with_due=with_due)]
+            assert held.total(scope, with_due=with_due) == (len(sizes), sum(sizes))
     assert held.is_known(Scope("hospital", "b/c"))
     assert not held.is_known(Scope("hospital", "b/c/d/e"))
 

@@ -5,7 +5,7 @@ be unproven. Sees ports only; where files lie locally is the target's matter.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -40,11 +40,15 @@ FINE = frozenset({Fetched.PROVEN, Fetched.UNPROVEN, Fetched.PRESENT})
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file to bring back. path: root label first; md5, mtime_ns: if the ledger knows."""
+    """A file to bring back. path: root label first; md5, mtime_ns: if the ledger knows.
+
+    size_bytes: as the ledger or a listing has it; None where neither does.
+    """
 
     path: PurePosixPath
     md5: str = ""
     mtime_ns: int | None = None
+    size_bytes: int | None = None
 
 
 class _Differs(Exception):
@@ -52,11 +56,20 @@ class _Differs(Exception):
 
 
 class Fetcher:
-    """Brings one file after the other over one session. bytes_read: so far."""
+    """Brings one file after the other over one session. bytes_read: so far.
 
-    def __init__(self, session: ReadingSession, target: Target) -> None:
+    on_bytes: told of each block.
+    """
+
+    def __init__(
+        self,
+        session: ReadingSession,
+        target: Target,
+        on_bytes: Callable[[int], None] = lambda _count: None,
+    ) -> None:
         self._session = session
         self._target = target
+        self._on_bytes = on_bytes
         self.bytes_read = 0
 
     def fetch(self, wanted: Wanted) -> Fetched:
@@ -87,6 +100,7 @@ class Fetcher:
                 self._session.check()
                 md5.update(block)
                 self.bytes_read += len(block)
+                self._on_bytes(len(block))
                 new.write(block)
             if expected and md5.hexdigest() != expected:
                 raise _Differs

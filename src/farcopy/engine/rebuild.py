@@ -16,7 +16,7 @@ from farcopy.core.ports import Clock, Ledger, Remote, Source
 from farcopy.engine.fetch import listing as remote_listing
 from farcopy.engine.fetch import walk
 from farcopy.engine.reading import ReadingSession
-from farcopy.engine.verify import md5_of
+from farcopy.engine.verify import md5_of, told
 from farcopy.planning.remote_path import remote_path
 
 READ_BYTES = 1024 * 1024
@@ -61,6 +61,7 @@ class Rebuilder:
     """Goes through a source directory by directory, beside the remote's folders.
 
     reads_back: where the server has no hashes, read each file back to compare it.
+    on_bytes: of each block, of the remote's where it is read back, else of the source's.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Rebuilder:
         *,
         reads_back: bool = False,
         on_file: Callable[[SourceFile, Rebuilt], None] = lambda _file, _what: None,
+        on_bytes: Callable[[int], None] = lambda _count: None,
     ) -> None:
         self._session = session
         self._ledger = ledger
@@ -79,6 +81,7 @@ class Rebuilder:
         self._clock = clock
         self._reads_back = reads_back
         self._on_file = on_file
+        self._on_bytes = on_bytes
         self._waiting: dict[bool, list[tuple[SourceFile, str]]] = {True: [], False: []}
         self._adopted_at_s = clock.monotonic_s()
         self.counts = RebuildCounts()
@@ -141,15 +144,18 @@ class Rebuilder:
 
     def _read_source(self, source: Source, file: SourceFile) -> str:
         with source.open(file) as reader:
-            while reader.read(READ_BYTES):
+            while count := len(reader.read(READ_BYTES)):
                 self._session.check()
+                if not self._reads_back:
+                    self._on_bytes(count)
             reader.check_unchanged()
             return reader.md5
 
     def _remote_md5(self, remote: Remote, path: PurePosixPath, size_bytes: int) -> str | None:
         md5 = remote.content_md5(path, size_bytes)
         if md5 is None and self._reads_back:
-            md5 = md5_of(self._session.checked(remote.read(path, size_bytes)))
+            blocks = self._session.checked(remote.read(path, size_bytes))
+            md5 = md5_of(told(blocks, self._on_bytes))
         return md5
 
     def _note(self, file: SourceFile, md5: str, *, is_verified: bool) -> None:

@@ -5,7 +5,7 @@ wrong becomes due again; what was replaced meanwhile is left alone. Sees ports o
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -29,7 +29,8 @@ class Verifier:
     """Checks files one after the other over one session.
 
     reads_content: False looks at sizes only. on_check: told of each check that counts,
-    after it was written down. may_read: asked before a file of so many bytes is read back.
+    after it was written down. on_bytes: of each block read back. may_read: asked before a
+    file of so many bytes is.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Verifier:
         *,
         reads_content: bool = True,
         on_check: Callable[[Check], None] = lambda _check: None,
+        on_bytes: Callable[[int], None] = lambda _count: None,
         may_read: Callable[[int], bool] = lambda _size: True,
     ) -> None:
         self._session = session
@@ -47,6 +49,7 @@ class Verifier:
         self._clock = clock
         self._reads_content = reads_content
         self._on_check = on_check
+        self._on_bytes = on_bytes
         self._may_read = may_read
         self._waiting: list[Check] = []
         self._has_base = False
@@ -97,7 +100,8 @@ class Verifier:
         if md5 is None:
             if not self._may_read(size_bytes):
                 raise BudgetUsedUp
-            md5 = md5_of(self._session.checked(remote.read(path, size_bytes)))
+            blocks = self._session.checked(remote.read(path, size_bytes))
+            md5 = md5_of(told(blocks, self._on_bytes))
             bytes_read = size_bytes
         finding = Finding.VERIFIED if md5 == file.md5 else Finding.DIFFERS
         return Check(file, finding, bytes_read)
@@ -142,6 +146,13 @@ def counted(counts: CheckCounts, check: Check) -> CheckCounts:
         bytes_read=counts.bytes_read + check.bytes_read,
         **{name: getattr(counts, name) + 1},
     )
+
+
+def told(blocks: Iterable[bytes], on_bytes: Callable[[int], None]) -> Iterator[bytes]:
+    """The blocks, and of each how long it is."""
+    for block in blocks:
+        on_bytes(len(block))
+        yield block
 
 
 def md5_of(blocks: Iterable[bytes]) -> str:

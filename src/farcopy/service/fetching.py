@@ -16,11 +16,13 @@ from farcopy.engine.reading import ReadingSession
 from farcopy.planning.remote_path import remote_path
 from farcopy.service import wiring
 from farcopy.service.landing import FolderTarget
+from farcopy.service.meter import Meter
 from farcopy.service.paths import scopes_of
 from farcopy.settings.environment import Environment
 from farcopy.store import configuration as stored
 from farcopy.store.ledger import DatabaseLedger
 from farcopy.store.proofs import DatabaseProofs, Scope
+from farcopy.store.refusals import reason
 
 MAX_TOLD = 100
 _log = logging.getLogger("farcopy.sync")
@@ -46,13 +48,14 @@ def fetch(
     environment: Environment,
     stop: Stop,
     *,
+    meter: Meter | None = None,
     on_file: Callable[[str, Fetched], None] = lambda _path, _what: None,
 ) -> FetchResult:
     """Bring files and folders back to `<directory>/<root>/<relative path>`.
 
     First what the ledger knows the remote holds, then what else lies there.
-    Raises: PathUnknown, FtpNotConfigured, TargetRefused, KeyMismatch; OSError of the local
-    disk. What ends it later stands in the result.
+    Raises: PathUnknown, FtpNotConfigured, TargetRefused, KeyMismatch; OSError where
+    the directory cannot be made. What ends it later stands in the result.
     """
     row = stored.load()
     if not row.settings.is_ftp_configured:
@@ -60,20 +63,27 @@ def fetch(
     scopes = scopes_of(paths)
     check_target(directory, row.settings, environment.home)
     destination = stored.find_destination(row.settings)
-    known = _Known(destination.pk if destination else 0)
+    meter = meter or Meter()
+    known = _Known(destination.pk if destination else 0, meter)
     result = FetchResult()
     target = FolderTarget(directory)
     _log.info("fetch.started")
     try:
         with wiring.reading_session(row, stop, environment.retry_scale) as session:
-            fetcher = Fetcher(session, target)
+            fetcher = Fetcher(session, target, meter.moved)
             try:
+                meter.is_growing = True
+                for scope in scopes:
+                    meter.expect(*known.total(scope))
                 for scope in scopes:
                     _fetch_scope(scope, known, session, fetcher, result, on_file)
+                    known.meter.is_growing = scope != scopes[-1]
             finally:
                 result.bytes_read = fetcher.bytes_read
     except FarcopyError as error:
         result.error = error
+    except OSError as error:  # the local disk's; what was fetched until then stays
+        result.error = TargetRefused(reason(error, None if error.filename else directory))
     finally:
         _log.info(
             "fetch.ended",
@@ -97,6 +107,7 @@ def _fetch_scope(
     for wanted in known.wanted(scope, session):
         what = fetcher.fetch(wanted)
         result.counts[what] += 1
+        known.meter.settled(wanted.size_bytes or 0)
         if what not in FINE and len(result.problems) < MAX_TOLD:
             result.problems.append((str(wanted.path), what))
         on_file(str(wanted.path), what)
@@ -105,18 +116,26 @@ def _fetch_scope(
 
 
 class _Known:
-    """What there is to fetch: the ledger's files, then those only the remote knows."""
+    """What there is to fetch: the ledger's files, then those only the remote knows.
 
-    def __init__(self, destination_id: int) -> None:
+    meter: learns of the latter as they are found.
+    """
+
+    def __init__(self, destination_id: int, meter: Meter) -> None:
+        self.meter = meter
         self._proofs = DatabaseProofs(destination_id)
         self._ledger = DatabaseLedger(destination_id)
+
+    def total(self, scope: Scope) -> tuple[int, int]:
+        """Files and bytes the ledger knows of."""
+        return self._proofs.total(scope, with_due=True)
 
     def wanted(self, scope: Scope, session: ReadingSession) -> Iterator[Wanted]:
         for file in self._proofs.held(scope, with_due=True):
             is_that_version = file.state in (FileState.STORED, FileState.VERIFIED)
             yield Wanted(
                 remote_path(file.root, file.relative_path), file.md5,
-                file.mtime_ns if is_that_version else None,
+                file.mtime_ns if is_that_version else None, file.size_bytes,
             )
         roots = [scope.root] if scope.root else list(RootLabel)
         for root in roots:
@@ -128,7 +147,7 @@ class _Known:
                 for entry in entries:
                     held = entries_known.get(entry.name)
                     if not entry.is_folder and not (held and held.md5):
-                        yield Wanted(folder / entry.name)
+                        yield self._found(folder / entry.name, entry.size_bytes)
             if scope.path and not is_folder:
                 yield from self._single(scope, session)
 
@@ -138,8 +157,15 @@ class _Known:
         held = self._ledger.known(scope.root, [directory])[directory].get(name)
         path = PurePosixPath(scope.root, scope.path)
         is_held = held is not None and held.md5 != ""
-        if not is_held and session.do(lambda remote: remote.size(path)) is not None:
-            yield Wanted(path)
+        if not is_held:
+            size = session.do(lambda remote: remote.size(path))
+            if size is not None:
+                yield self._found(path, size)
+
+    def _found(self, path: PurePosixPath, size_bytes: int | None) -> Wanted:
+        """One more than the ledger knows of."""
+        self.meter.expect(1, size_bytes or 0)
+        return Wanted(path, size_bytes=size_bytes)
 
 
 def check_target(directory: Path, settings: SyncSettings, home: Path) -> None:
@@ -149,7 +175,7 @@ def check_target(directory: Path, settings: SyncSettings, home: Path) -> None:
     """
     target = directory.resolve()
     if target.exists() and not target.is_dir():
-        raise TargetRefused("it is no directory")
+        raise TargetRefused(f"{target} is no directory")
     written = [target / label for label in RootLabel]
     for name, text in (
         ("orthanc_storage_path", settings.orthanc_storage_path),

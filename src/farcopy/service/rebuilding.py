@@ -1,17 +1,21 @@
 """`farcopy rebuild`: a damaged or lost ledger, made anew from the sources and the remote."""
 
 import logging
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.db import connection
 
+from farcopy.core.config import SyncSettings
 from farcopy.core.errors import FarcopyError, FtpNotConfigured, SourcesNotConfigured
 from farcopy.core.model import SourceFile
 from farcopy.engine.rebuild import RebuildCounts, Rebuilder, Rebuilt
 from farcopy.service import wiring
 from farcopy.service.background import Engine
+from farcopy.service.meter import Meter
 from farcopy.service.stop import StopSignal
 from farcopy.settings.environment import Environment
 from farcopy.store import configuration as stored
@@ -87,10 +91,11 @@ def rebuild(
     stop: StopSignal,
     *,
     reads_back: bool = False,
-    on_file: Callable[[SourceFile, Rebuilt], None] = lambda _file, _what: None,
+    meter: Meter | None = None,
 ) -> RebuildResult:
     """Adopt what the remote holds and the ledger does not know.
 
+    meter: what the sources hold is counted beside the work, where somebody sees it.
     Raises: FtpNotConfigured, SourcesNotConfigured, KeyMismatch, EngineBusy; what ends it
     later stands in the result.
     """
@@ -100,6 +105,7 @@ def rebuild(
     if not row.settings.has_source:
         raise SourcesNotConfigured
     result = RebuildResult()
+    meter = meter or Meter()
     with Engine(environment, "command", stop):
         destination = stored.destination_for(row.settings)
         held = DatabaseProofs(destination.pk)
@@ -107,12 +113,18 @@ def rebuild(
         def adopt(files: Sequence[tuple[SourceFile, str]], is_verified: bool) -> None:
             held.adopt(files, is_verified=is_verified)
 
+        def note(file: SourceFile, _what: Rebuilt) -> None:
+            meter.settled(file.size_bytes)
+
         _log.info("rebuild.started")
         try:
-            with wiring.reading_session(row, stop, environment.retry_scale) as session:
+            with (
+                _counting(row.settings, meter),
+                wiring.reading_session(row, stop, environment.retry_scale) as session,
+            ):
                 rebuilder = Rebuilder(
                     session, DatabaseLedger(destination.pk), adopt, wiring.SystemClock(),
-                    reads_back=reads_back, on_file=on_file,
+                    reads_back=reads_back, on_file=note, on_bytes=meter.moved,
                 )
                 result.counts = rebuilder.counts
                 for source in wiring.sources_of(row.settings):
@@ -130,3 +142,34 @@ def rebuild(
                 },
             )
     return result
+
+
+@contextmanager
+def _counting(settings: SyncSettings, meter: Meter) -> Iterator[None]:
+    """Count what the sources hold, on a thread of its own, as long as the work goes on.
+
+    Before the work it would double the time until the first file.
+    """
+    if not meter.is_shown:
+        yield
+        return
+    is_over = threading.Event()
+
+    def count() -> None:
+        for source in wiring.sources_of(settings):
+            with suppress(FarcopyError):  # a missing root: the work will tell
+                for directory in source.scan():
+                    if is_over.is_set():
+                        return
+                    sizes = [file.size_bytes for file in directory.files]
+                    meter.expect(len(sizes), sum(sizes))
+        meter.is_growing = False
+
+    meter.is_growing = True
+    thread = threading.Thread(target=count, name="farcopy-count", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()

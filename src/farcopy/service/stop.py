@@ -10,13 +10,14 @@ GRACE_S = 20.0
 class StopSignal:
     """Set from any thread or signal handler; asked again, the shorter grace counts.
 
-    parent: a stop of it is a stop of ours.
+    parent: a stop of it is a stop of ours. by: who asked, in words for a person.
     """
 
     def __init__(self, parent: "StopSignal | None" = None) -> None:
         self._parent = parent
         self._event = threading.Event()
         self._hard_at_s = 0.0
+        self.by = ""
 
     def request(self, grace_s: float = GRACE_S) -> None:
         """grace_s: seconds the file in hand may take to finish."""

@@ -11,6 +11,7 @@ from farcopy.core.ports import Stop
 from farcopy.core.states import FileState
 from farcopy.engine.verify import Verifier
 from farcopy.service import wiring
+from farcopy.service.meter import Meter
 from farcopy.service.paths import scopes_of
 from farcopy.settings.environment import Environment
 from farcopy.store import configuration as stored
@@ -43,11 +44,12 @@ def verify(
     *,
     sample_percent: float = 100.0,
     reads_content: bool = True,
-    on_total: Callable[[int], None] = lambda _total: None,
+    meter: Meter | None = None,
     on_check: Callable[[Check], None] = lambda _check: None,
 ) -> VerifyResult:
     """Check files by content (or size only); what is wrong becomes due again.
 
+    meter: of bytes only where contents are compared.
     Raises: PathUnknown, FtpNotConfigured, KeyMismatch; what ends it later stands in the result.
     """
     row = stored.load()
@@ -61,10 +63,13 @@ def verify(
         if scope.path and not held.is_known(scope):
             raise PathUnknown(f"{scope.root}/{scope.path}")
     result = VerifyResult()
-    total = sum(held.count(scope) for scope in scopes)
-    if not total or destination is None:
+    meter = meter or Meter()
+    totals = [held.total(scope) for scope in scopes]
+    files, size_bytes = (sum(column) for column in zip(*totals, strict=True))
+    if not files or destination is None:
         return result
-    on_total(max(1, round(total * sample_percent / 100)))
+    share = sample_percent / 100
+    meter.expect(max(1, round(files * share)), round(size_bytes * share) * reads_content)
     clock = wiring.SystemClock()
     verification = proofs.begin(Kind.COMMAND, destination.pk, clock.now())
     _log.info("verify.started", extra={"verification": verification, "kind": "command"})
@@ -75,12 +80,16 @@ def verify(
             result.wrong.append(check)
         if is_last_copy_lost(check):
             result.last_copies_lost += 1
+        meter.settled(check.file.size_bytes * reads_content)
         on_check(check)
 
     counts = CheckCounts()
     try:
         with wiring.reading_session(row, stop, environment.retry_scale) as session:
-            verifier = Verifier(session, held, clock, reads_content=reads_content, on_check=note)
+            verifier = Verifier(
+                session, held, clock, reads_content=reads_content, on_check=note,
+                on_bytes=meter.moved,
+            )
             try:
                 verifier.check_all(_sample(_files(held, scopes), sample_percent))
             finally:

@@ -37,11 +37,12 @@ _SCOPE_SQL = f"""
 """  # noqa: S608
 
 
-_COUNT_SQL = """
-    SELECT count(*)
+_TOTAL_SQL = """
+    SELECT count(*), coalesce(sum(r.size_bytes), 0)
     FROM source_files f JOIN replicas r ON r.source_file_id = f.id AND r.destination_id = %s
-    WHERE {where} AND r.md5 <> '' AND r.state IN ('stored', 'verified', 'vanished')
+    WHERE {where} AND r.md5 <> ''
 """
+_CHECKABLE_SQL = " AND r.state IN ('stored', 'verified', 'vanished')"
 _KNOWN_SQL = """
     SELECT 1
     FROM source_files f JOIN replicas r ON r.source_file_id = f.id AND r.destination_id = %s
@@ -88,7 +89,7 @@ class DatabaseProofs:
         """In the order of their names. with_due: also files due again of which a version is held.
         """
         where, values = _scope_where(scope)
-        states = "" if with_due else " AND r.state IN ('stored', 'verified', 'vanished')"
+        states = "" if with_due else _CHECKABLE_SQL
         last: tuple[str, ...] | None = None
         while True:
             after = "" if last is None else " AND (f.root, f.directory, f.name) > (%s, %s, %s)"
@@ -103,12 +104,14 @@ class DatabaseProofs:
                 return
             last = (page[-1].root, page[-1].directory, page[-1].name)
 
-    def count(self, scope: Scope) -> int:
-        """How many files `held` yields, if nothing changes."""
+    def total(self, scope: Scope, *, with_due: bool = False) -> tuple[int, int]:
+        """How many files `held` yields, and their bytes, if nothing changes."""
         where, values = _scope_where(scope)
+        statement = _TOTAL_SQL.format(where=where + ("" if with_due else _CHECKABLE_SQL))
         with connection.cursor() as cursor:
-            cursor.execute(_COUNT_SQL.format(where=where), [self._destination_id, *values])
-            return int(cursor.fetchone()[0])
+            cursor.execute(statement, [self._destination_id, *values])
+            files, size_bytes = cursor.fetchone()
+        return int(files), int(size_bytes)
 
     def is_known(self, scope: Scope) -> bool:
         """Whether the ledger has any file there, in whatever state."""

@@ -7,6 +7,7 @@ call it; the command line does too. For people at the machine: paths do not go t
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +53,20 @@ def whose(path: Path) -> str:
         which = "it" if place == path else str(place)
         return (f"{which} belongs to {_name(found.st_uid)} (mode "
                 f"{stat.S_IMODE(found.st_mode):04o}), and this is {_name(os.geteuid())}")
+    return ""
+
+
+def why_read_only(path: Path) -> str:
+    """Why a database may not be written to: itself, its folder, or the whole disk; "" unknown."""
+    folder = path.parent
+    if hasattr(os, "statvfs"):
+        with suppress(OSError):
+            if os.statvfs(folder).f_flag & os.ST_RDONLY:
+                return "its disk is mounted read-only"
+    if not os.access(path, os.W_OK):
+        return whose(path)
+    if not os.access(folder, os.W_OK):
+        return whose(folder).replace("it belongs", f"{folder} belongs", 1)
     return ""
 
 
