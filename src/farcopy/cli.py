@@ -25,7 +25,7 @@ from farcopy.core.config import FIELDS, Field
 from farcopy.core.errors import FarcopyError, RunAlreadyOn, SettingsInvalid
 from farcopy.core.model import ActionKind, Reason
 from farcopy.core.states import RunState
-from farcopy.planning.health import OffSite
+from farcopy.planning.situation import OffSite
 from farcopy.process import (
     background_service,
     run_and_show,

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from farcopy.core.errors import FarcopyError, RemotePathMissing
-from farcopy.planning.health import count
+from farcopy.planning.words import count
 from farcopy.process import set_up
 from farcopy.wording import in_shell
 

@@ -17,13 +17,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farcopy.core.errors import (
-    EngineBusy,
-    KeyUnusable,
-    LedgerTrouble,
-    RunAlreadyOn,
-    ServiceNotRunning,
-)
+from farcopy.core.errors import EngineBusy, KeyUnusable, RunAlreadyOn, ServiceNotRunning
+from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.core.states import RunEnd, SyncType
 from farcopy.web.listening import Listening
 from farcopy.wording import error_text

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from farcopy.core.errors import LedgerTrouble
+from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
 from farcopy.service import overview

@@ -12,13 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from farcopy.core.config import FIELDS_BY_NAME
-from farcopy.core.errors import (
-    FarcopyError,
-    LedgerReadOnly,
-    LedgerTrouble,
-    PasswordRequired,
-    SettingsInvalid,
-)
+from farcopy.core.errors import FarcopyError, PasswordRequired, SettingsInvalid
+from farcopy.core.ledger_errors import LedgerReadOnly, LedgerTrouble
 from farcopy.store.refusals import reason, why_read_only
 
 _KEY: Final = re.compile(rf"(?<![\w/\\.-])({'|'.join(FIELDS_BY_NAME)})(?![\w/\\-]|\.\w)")

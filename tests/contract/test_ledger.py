@@ -17,7 +17,7 @@ from django.db import connection  # noqa: E402
 from farcopy.core.errors import KeyMismatch, RunAlreadyOn  # noqa: E402
 from farcopy.core.model import ClaimedFile, Outcome, SkippedName, SourceFile  # noqa: E402
 from farcopy.core.states import FileState, RunEnd, RunState, SyncType  # noqa: E402
-from farcopy.store import configuration, history, lease  # noqa: E402
+from farcopy.store import configuration, history, lease, run_requests  # noqa: E402
 from farcopy.store.ledger import DatabaseLedger  # noqa: E402
 from farcopy.store.models import Replica, SyncConfiguration, SyncHistory, Transfer  # noqa: E402
 
@@ -253,7 +253,7 @@ def test_one_run_at_a_time_is_kept_by_the_database(ledger: DatabaseLedger, run_i
     with pytest.raises(RunAlreadyOn):
         history.begin(SyncType.SCHEDULED, destination, "example", "", NOW)
     with pytest.raises(RunAlreadyOn):
-        history.request_run(SyncType.MANUAL, "", NOW)
+        run_requests.request_run(SyncType.MANUAL, "", NOW)
 
 
 def test_twenty_requests_at_once_leave_one(database: None) -> None:
@@ -261,7 +261,7 @@ def test_twenty_requests_at_once_leave_one(database: None) -> None:
 
     def ask() -> None:
         try:
-            history.request_run(SyncType.MANUAL, "", NOW)
+            run_requests.request_run(SyncType.MANUAL, "", NOW)
             answers.append("taken")
         except RunAlreadyOn:
             answers.append("busy")

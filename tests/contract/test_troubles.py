@@ -26,10 +26,11 @@ set_up_django()
 from django.db import IntegrityError, OperationalError, connection, transaction  # noqa: E402
 
 from farcopy.core import errors  # noqa: E402
-from farcopy.core.errors import LedgerTrouble, RunAlreadyOn  # noqa: E402
+from farcopy.core.errors import RunAlreadyOn  # noqa: E402
+from farcopy.core.ledger_errors import LedgerTrouble  # noqa: E402
 from farcopy.core.model import Outcome, SkippedName, SourceFile  # noqa: E402
 from farcopy.core.states import FileState, SyncType  # noqa: E402
-from farcopy.store import configuration, history, integrity, lease, troubles  # noqa: E402
+from farcopy.store import configuration, history, integrity, lease, run_requests, troubles  # noqa: E402
 from farcopy.store.ledger import DatabaseLedger  # noqa: E402
 from farcopy.store.models import Replica, SyncConfiguration, SyncHistory, Transfer  # noqa: E402
 from farcopy.store.patience import (  # noqa: E402
@@ -387,5 +388,5 @@ def test_the_lease_of_an_engine_that_did_not_give_it_up_is_left_over(database: N
 
 
 def test_a_try_to_write_leaves_nothing_behind(database: None) -> None:
-    history.try_writing(NOW)
-    assert history.open_request() is None
+    run_requests.try_writing(NOW)
+    assert run_requests.open_request() is None

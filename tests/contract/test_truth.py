@@ -22,7 +22,7 @@ from tests.contract.truth import Installation, installation
 
 from django.utils import timezone  # isort: skip
 
-from farcopy.planning.health import Level, OffSite  # isort: skip
+from farcopy.planning.situation import Level, OffSite  # isort: skip
 from farcopy.service import overview, runs  # isort: skip  (Django first)
 from farcopy.core.errors import RunCutOff  # isort: skip
 

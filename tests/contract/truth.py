@@ -35,7 +35,8 @@ from farcopy.core.errors import (  # noqa: E402
 )
 from farcopy.core.model import SourceReader, StoreResult, Upload  # noqa: E402
 from farcopy.core.states import SyncType  # noqa: E402
-from farcopy.planning.health import Health, Level, OffSite, judge  # noqa: E402
+from farcopy.planning.health import judge  # noqa: E402
+from farcopy.planning.situation import Health, Level, OffSite  # noqa: E402
 from farcopy.service import execution, freezing, judging, monitor, verification, wiring  # noqa: E402  # noqa: E402,F401
 from farcopy.service.stop import StopSignal  # noqa: E402
 from farcopy.store import configuration as stored  # noqa: E402

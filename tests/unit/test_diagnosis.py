@@ -4,13 +4,13 @@ import inspect
 
 import pytest
 
-from farcopy.core import errors
+from farcopy.core import errors, ledger_errors
 from farcopy.core.errors import ConnectFailed, DataConnectionFailed, LoginRefused, TlsFailed
 from farcopy.core.examination import Sign, Step
 from farcopy.planning.diagnosis import TITLES, diagnose
 
 ERRORS = [
-    cls for _, cls in vars(errors).items()
+    cls for _, cls in (vars(errors) | vars(ledger_errors)).items()
     if inspect.isclass(cls) and issubclass(cls, errors.FarcopyError) and "code" in vars(cls)
     and not issubclass(cls, errors.SettingsInvalid)
 ]

@@ -8,20 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from farcopy.core.model import Stock
 from farcopy.core.states import RunEnd, RunState
-from farcopy.planning.health import (
-    Facts,
-    Health,
-    LastRun,
-    Level,
-    Look,
-    OffSite,
-    Root,
-    RunOn,
-    duration,
-    judge,
-)
+from farcopy.core.stock import Stock
+from farcopy.planning.health import judge
+from farcopy.planning.situation import Facts, Health, LastRun, Level, Look, OffSite, Root, RunOn
+from farcopy.planning.words import duration
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LONG = timedelta(hours=30)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from farcopy.core.errors import FileError, SourceMissing, SourceVanished, SyncFrozen
-from farcopy.core.model import Plan, RootFound, SourceFile, SourcesSeen, Upheaval
+from farcopy.core.model import Plan, SourceFile, Upheaval
 from farcopy.core.ports import Clock, Dispatcher, Ledger, RunLog, Source, Worker
+from farcopy.core.stock import RootFound, SourcesSeen
 from farcopy.engine.control import RunControl
 from farcopy.engine.intake import Intake
 from farcopy.engine.survey import Stretch, look_through, survey

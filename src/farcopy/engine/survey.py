@@ -17,12 +17,11 @@ from farcopy.core.model import (
     LedgerEntry,
     Plan,
     Reason,
-    RootFound,
     SourceFile,
-    SourcesSeen,
 )
 from farcopy.core.ports import Clock, Ledger, Source
 from farcopy.core.states import DUE
+from farcopy.core.stock import RootFound, SourcesSeen
 from farcopy.planning.plan import Occasion, differing, plan
 from farcopy.planning.tripwire import is_emptied
 

@@ -8,7 +8,7 @@ import random
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from farcopy.core.errors import (
@@ -35,6 +35,7 @@ from farcopy.core.model import ClaimedFile, Outcome, StoreResult, Upload
 from farcopy.core.ports import Clock, Ledger, Remote, RunLog, Source
 from farcopy.core.states import FileState
 from farcopy.engine.control import Pace, RunControl, SessionGate
+from farcopy.engine.job import Job, Line
 from farcopy.engine.throttle import Throttle, ThrottledReader
 from farcopy.planning.continuing import is_worth_continuing
 from farcopy.planning.remote_path import is_plain, remote_path, temporary_name
@@ -51,34 +52,6 @@ _REFUSALS = (PathRefused, UploadRefused, SizeMismatch, HashMismatch)
 LOST_FILES = 5
 """Files in a row given up for lost connections: the line is not fit, the run stops. Otherwise
 ten thousand files would each use up their three attempts."""
-
-
-@dataclass(slots=True)
-class Job:
-    """A claimed file and what it has cost so far. wait_s: before it is tried again."""
-
-    claimed: ClaimedFile
-    upload: Upload
-    line: "_Line"
-    attempts: int = 0
-    tries: int = 0
-    wait_s: float = 0.0
-
-
-class _Line:
-    """Bytes of one file on the line: told as they go, and taken back when they were for nothing."""
-
-    def __init__(self, told: Callable[[int], None]) -> None:
-        self._told = told
-        self._bytes = 0
-
-    def sent(self, count: int) -> None:
-        self._bytes += count
-        self._told(count)
-
-    def take_back(self) -> None:
-        self._told(-self._bytes)
-        self._bytes = 0
 
 
 class TransferWorker:
@@ -234,10 +207,10 @@ class TransferWorker:
             yield job.upload
 
     def _job(self, claimed: ClaimedFile) -> Job:
-        line = _Line(self._log.sent_bytes)
+        line = Line(self._log.sent_bytes)
         return Job(claimed, self._upload(claimed, line), line)
 
-    def _upload(self, claimed: ClaimedFile, line: _Line) -> Upload:
+    def _upload(self, claimed: ClaimedFile, line: Line) -> Upload:
         def on_bytes(count: int) -> None:
             line.sent(count)
             self._pace.note_bytes(count)

@@ -11,7 +11,8 @@ from datetime import datetime
 
 from django.db import Error as DatabaseProblem
 
-from farcopy.core.errors import KeyMismatch, KeyUnusable, LedgerTrouble
+from farcopy.core.errors import KeyMismatch, KeyUnusable
+from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.store import audit
 from farcopy.store.audit_models import AuditHead
 from farcopy.store.health import HEALTH

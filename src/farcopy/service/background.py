@@ -13,7 +13,8 @@ from contextlib import ExitStack
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from farcopy.core.errors import EngineBusy, FarcopyError, LedgerCorrupt, LedgerTrouble
+from farcopy.core.errors import EngineBusy, FarcopyError
+from farcopy.core.ledger_errors import LedgerCorrupt, LedgerTrouble
 from farcopy.core.states import SyncType
 from farcopy.planning.schedule import next_look_due, next_run_due
 from farcopy.service import auditing, marks, monitor
@@ -24,7 +25,7 @@ from farcopy.service.stop import StopSignal
 from farcopy.service.trail_watch import TrailWatch
 from farcopy.settings.environment import Environment
 from farcopy.store import configuration as stored
-from farcopy.store import history, integrity, lease, looks, schema
+from farcopy.store import history, integrity, lease, looks, run_requests, schema
 from farcopy.store.configuration import StoredConfiguration
 from farcopy.store.health import ENGINE, HEALTH, HEARTBEAT
 from farcopy.store.patience import forget_replaced_file
@@ -209,12 +210,12 @@ class BackgroundService:
         return is_news
 
     def _answer_request(self) -> bool:
-        request = history.open_request()
+        request = run_requests.open_request()
         if request is None:
             return False
         if request.sync_type not in set(SyncType):
             # A row of no version of ours: answered, or every start would meet it again.
-            history.answer_request(request.pk, None, FarcopyError.code)
+            run_requests.answer_request(request.pk, None, FarcopyError.code)
             return True
         self._scrub.give_way()
         try:
@@ -223,12 +224,12 @@ class BackgroundService:
                 request.requested_by,
                 self._environment,
                 self._stop,
-                lambda run_id: history.answer_request(request.pk, run_id),
+                lambda run_id: run_requests.answer_request(request.pk, run_id),
             )
         except LedgerTrouble:
             raise  # no refusal: the run is on, or begins when the database is back
         except FarcopyError as error:
-            history.answer_request(request.pk, None, error.code)
+            run_requests.answer_request(request.pk, None, error.code)
         return True
 
     def _keep_schedule(self) -> None:

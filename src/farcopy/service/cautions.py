@@ -11,12 +11,12 @@ from typing import Final
 from farcopy.core.config import standing_warnings
 from farcopy.core.model import Reason
 from farcopy.core.states import FileState
-from farcopy.planning.health import duration
 from farcopy.planning.verdict import SKIP_WORDS, growing_warning, skipped_warning
+from farcopy.planning.words import duration
 from farcopy.service import auditing, judging
 from farcopy.service.freezing import freeze_of
 from farcopy.store import configuration as stored
-from farcopy.store import counters, history
+from farcopy.store import counters, history, run_details
 from farcopy.store.configuration import StoredConfiguration
 from farcopy.store.health import HEALTH
 from farcopy.store.models import Destination
@@ -70,7 +70,7 @@ def _of_the_ledger(destination: Destination, roots: set[str]) -> Iterator[str]:
         if row.state == FileState.SKIPPED and row.reason != Reason.EXCLUDED:
             skipped[row.reason] = skipped.get(row.reason, 0) + row.files
     for reason, number in sorted(skipped.items()):
-        example = history.example_of_skipped(destination.pk, reason, roots)
+        example = run_details.example_of_skipped(destination.pk, reason, roots)
         yield skipped_warning(number, SKIP_WORDS.get(reason, reason), example)
 
 

@@ -12,7 +12,7 @@ from farcopy.core.examination import Step, StepResult
 from farcopy.engine.doctor import examine
 from farcopy.ftp.doctor import FtpExamination
 from farcopy.planning.diagnosis import TITLES, Diagnosis, caution, diagnose
-from farcopy.planning.health import count
+from farcopy.planning.words import count
 from farcopy.service import wiring
 from farcopy.service.connection import files_held
 from farcopy.store import configuration as stored

@@ -12,15 +12,16 @@ from farcopy.core.errors import (
     FarcopyError,
     FtpNotConfigured,
     Interrupted,
-    LedgerTrouble,
     LoginRefused,
     SourceMissing,
     SourcesNotConfigured,
     SyncFrozen,
 )
-from farcopy.core.model import RunSummary, SourcesSeen
+from farcopy.core.ledger_errors import LedgerTrouble
+from farcopy.core.model import RunSummary
 from farcopy.core.ports import Ledger, Remote
 from farcopy.core.states import RunEnd, SyncType
+from farcopy.core.stock import SourcesSeen
 from farcopy.engine import preflight
 from farcopy.engine.control import Pace, RunControl, SessionGate
 from farcopy.engine.run import Run, RunRules

@@ -11,9 +11,11 @@ from datetime import datetime
 from django.utils import timezone
 
 from farcopy.core.config import SyncSettings
-from farcopy.core.model import RootFound, RootLabel, Stock
+from farcopy.core.model import RootLabel
 from farcopy.core.states import RunEnd
-from farcopy.planning.health import Facts, Health, LastRun, Look, Root, RunOn, judge
+from farcopy.core.stock import RootFound, Stock
+from farcopy.planning.health import judge
+from farcopy.planning.situation import Facts, Health, LastRun, Look, Root, RunOn
 from farcopy.service.freezing import NAMES, freeze_of
 from farcopy.service.waiting import waiting_since
 from farcopy.store import configuration as stored

@@ -10,15 +10,17 @@ from datetime import datetime
 from django.utils import timezone
 
 from farcopy.core.config import SyncSettings
-from farcopy.core.errors import FtpNotConfigured, LedgerTrouble
+from farcopy.core.errors import FtpNotConfigured
+from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.core.states import RunEnd, SyncType
-from farcopy.planning.health import Facts, Health, judge
+from farcopy.planning.health import judge
 from farcopy.planning.schedule import next_sync_at
+from farcopy.planning.situation import Facts, Health
 from farcopy.service import judging
 from farcopy.service.cautions import warnings_of
 from farcopy.service.freezing import Freeze, freeze_of
 from farcopy.store import configuration as stored
-from farcopy.store import history, lease, looks, proofs
+from farcopy.store import history, lease, looks, proofs, run_requests
 from farcopy.store.configuration import StoredConfiguration
 from farcopy.store.health import AUDIT, HEALTH
 from farcopy.store.history import RunRecord, Statistics
@@ -162,7 +164,7 @@ def try_writing() -> None:
     """For a process that writes nothing else: learn whether the database takes it."""
     wait_at_most(PROBE_BUSY_S)
     try:
-        history.try_writing(timezone.now())
+        run_requests.try_writing(timezone.now())
     except LedgerTrouble as trouble:
         HEALTH.note(AUDIT, trouble)
     else:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from django.db import connection
 from django.utils import timezone
 
-from farcopy.core.errors import LedgerTrouble
+from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.engine.throttle import Throttle
 from farcopy.service import waiting
 from farcopy.service.stop import StopSignal

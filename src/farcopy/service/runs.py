@@ -28,7 +28,7 @@ from farcopy.planning.verdict import (
     shorten,
     skipped_warning,
 )
-from farcopy.store import configuration, history, lease
+from farcopy.store import configuration, history, lease, run_details, run_requests
 from farcopy.store.history import RunRecord
 from farcopy.store.patience import Patience
 
@@ -56,10 +56,10 @@ def request_sync(requested_by: str, sync_type: SyncType = SyncType.MANUAL) -> in
     now = timezone.now()
     match lease.live_kind(now):
         case "service":
-            return history.request_run(sync_type, requested_by, now)
+            return run_requests.request_run(sync_type, requested_by, now)
         case "":
             # A service that cannot write its heartbeat looks dead: then that is what is wrong.
-            history.try_writing(now)
+            run_requests.try_writing(now)
             raise ServiceNotRunning
         case _:
             raise RunAlreadyOn  # a `farcopy sync` works by itself
@@ -74,7 +74,7 @@ def cancel() -> int:
     now = timezone.now()
     if history.running() is not None and not lease.live_kind(now):
         raise RunCutOff
-    return history.request_cancel(now)
+    return run_requests.request_cancel(now)
 
 
 def wait_for_start(request_id: int) -> int:
@@ -86,13 +86,13 @@ def wait_for_start(request_id: int) -> int:
     patience = Patience()
     service = _ServiceWatch()
     while True:
-        is_open, run_id, refusal = patience.persist(lambda: history.request_state(request_id))
+        is_open, run_id, refusal = patience.persist(lambda: run_requests.request_state(request_id))
         if run_id is not None:
             return run_id
         if not is_open:
             raise _error_of_code(refusal)
         is_dead = patience.persist(service.is_dead)
-        if (is_dead or time.monotonic() > deadline) and history.withdraw_request(request_id):
+        if (is_dead or time.monotonic() > deadline) and run_requests.withdraw_request(request_id):
             raise ServiceNotRunning
         time.sleep(POLL_S)
 
@@ -114,7 +114,7 @@ def wait_for_summary(
             return patience.persist(lambda: summary(run_id))
         if patience.persist(service.is_dead):
             # It died under the run: the next start closes it. Or it cannot write.
-            history.try_writing(timezone.now())
+            run_requests.try_writing(timezone.now())
             raise ServiceNotRunning
         if should_leave():
             raise StoppedWaiting
@@ -171,14 +171,14 @@ def summary(run_id: int) -> RunSummary:
         error_message=run.error_message,
         errors=shorten(lines, total),
         warnings=tuple(_passed_over(run)),
-        server_seen_at=history.server_seen_at(run_id),
+        server_seen_at=run_details.server_seen_at(run_id),
     )
 
 
 def _passed_over(run: RunRecord) -> Iterator[str]:
     if run.counts.files_growing:
         yield growing_warning(run.counts.files_growing)
-    for reason, number, example in history.newly_skipped(run.id):
+    for reason, number, example in run_details.newly_skipped(run.id):
         yield skipped_warning(number, SKIP_WORDS.get(reason, reason), example)
 
 
@@ -195,6 +195,7 @@ def _classes(base: type[FarcopyError]) -> list[type[FarcopyError]]:
     return [base, *(cls for sub in base.__subclasses__() for cls in _classes(sub))]
 
 
+# Those of the database's too: whoever imports the store has them.
 # SettingsInvalid and its kin carry data of their own and never end a run.
 ERRORS_BY_CODE = {
     cls.code: cls for cls in _classes(FarcopyError) if not issubclass(cls, errors.SettingsInvalid)

@@ -11,7 +11,8 @@ import threading
 from django.db import connection as database
 from django.utils import timezone
 
-from farcopy.core.errors import FarcopyError, LedgerTrouble
+from farcopy.core.errors import FarcopyError
+from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.planning.schedule import next_asking_due
 from farcopy.service import connection
 from farcopy.store import configuration as stored

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from farcopy.core.model import RootLabel, SourcesSeen
+from farcopy.core.model import RootLabel
+from farcopy.core.stock import SourcesSeen
 from farcopy.planning.backlog import Sample, lag_of
 from farcopy.store import backlog, counters, looks
 

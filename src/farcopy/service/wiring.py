@@ -10,7 +10,7 @@ from pathlib import Path
 from django.conf import settings as django_settings
 
 from farcopy.core.config import SyncSettings
-from farcopy.core.errors import LedgerTrouble
+from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.core.ports import Remote, Source, Stop
 from farcopy.engine.reading import ReadingSession
 from farcopy.ftp.folders import KnownFolders

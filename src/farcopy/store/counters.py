@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from farcopy.core.model import Reason, Stock
+from farcopy.core.model import Reason
 from farcopy.core.states import DUE, HELD, FileState
+from farcopy.core.stock import Stock
 from farcopy.store.rows import places
 
 _KEY = "destination_id, root, state, reason, is_undecided, is_wrong"

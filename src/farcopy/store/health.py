@@ -6,7 +6,7 @@ trail, the engine, its heartbeat) notes how it went, and the status reads that.
 
 import threading
 
-from farcopy.core.errors import LedgerCorrupt, LedgerTrouble
+from farcopy.core.ledger_errors import LedgerCorrupt, LedgerTrouble
 from farcopy.store.models import SyncConfiguration
 
 ENGINE = "engine"

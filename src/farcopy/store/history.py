@@ -1,16 +1,17 @@
 """Runs as the history, the statistics and the service see them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, Min, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, Sum
 
-from farcopy.core.errors import LedgerTrouble, NoRunOn, RunAlreadyOn
-from farcopy.core.model import Reason, RunCounts
+from farcopy.core.errors import RunAlreadyOn
+from farcopy.core.ledger_errors import LedgerTrouble
+from farcopy.core.model import RunCounts
 from farcopy.core.states import FileState, RunEnd, RunState, SyncType
 from farcopy.planning.schedule import HARD_ERRORS, LastAttempt
 from farcopy.planning.verdict import MAX_ERRORS
@@ -19,7 +20,6 @@ from farcopy.store.models import (
     Batch,
     Destination,
     Replica,
-    RunRequest,
     SyncConfiguration,
     SyncHistory,
     Transfer,
@@ -272,41 +272,6 @@ def statistics() -> Statistics:
     )
 
 
-def newly_skipped(run_id: int) -> list[tuple[str, int, str]]:
-    """(reason, how many, root and path of one) of entries a run met that are never sent."""
-    rows = (
-        Transfer.objects.filter(run_id=run_id, outcome=FileState.SKIPPED)
-        .exclude(reason=Reason.EXCLUDED)
-        .values_list("reason").annotate(Count("pk"), Min("replica_id")).order_by("reason")
-    )
-    return [
-        (reason, number, _path_of(Replica.objects.filter(pk=example)))
-        for reason, number, example in rows
-    ]
-
-
-def server_seen_at(run_id: int) -> datetime | None:
-    """When the run's destination last let us in."""
-    rows = SyncHistory.objects.filter(pk=run_id)
-    return rows.values_list("destination__last_seen_at", flat=True).first()
-
-
-def example_of_skipped(destination_id: int, reason: str, roots: Collection[str]) -> str:
-    """Root and path of one of them."""
-    return _path_of(Replica.objects.filter(
-        destination_id=destination_id, state=FileState.SKIPPED, reason=reason,
-        source_file__root__in=roots,
-    ).order_by("pk"))
-
-
-def _path_of(rows: QuerySet[Replica]) -> str:
-    """Root and path of the first."""
-    row = rows.values_list(
-        "source_file__root", "source_file__directory", "source_file__name"
-    ).first()
-    return "/".join(part for part in row or () if part)
-
-
 def failed_files(run_id: int, count: int) -> list[FailedFile]:
     rows = (
         Transfer.objects.filter(run_id=run_id, outcome=FileState.FAILED)
@@ -372,64 +337,3 @@ def record_of(row: SyncHistory) -> RunRecord:
         bytes_failed=row.bytes_failed,
         is_total_known=row.is_total_known,
     )
-
-
-# --- requests: a row asks, the service answers within a second ---
-
-
-def request_run(sync_type: SyncType, requested_by: str, now: datetime) -> int:
-    """Ask the service for a run. Raises: RunAlreadyOn (also when one is asked for already)."""
-    try:
-        with transaction.atomic():
-            if SyncHistory.objects.filter(status=RunState.RUNNING).exists():
-                raise RunAlreadyOn
-            return RunRequest.objects.create(
-                sync_type=sync_type, requested_by=requested_by, requested_at=now
-            ).pk
-    except IntegrityError as error:
-        raise RunAlreadyOn from error
-
-
-def try_writing(now: datetime) -> None:
-    """Write something for nothing, to learn whether it can be done. Raises: LedgerTrouble."""
-    with transaction.atomic():
-        # Committed: SQLite asks the disk for room only then.
-        RunRequest.objects.create(
-            sync_type=SyncType.MANUAL, requested_at=now, is_open=False, refusal="withdrawn"
-        ).delete()
-
-
-def open_request() -> RunRequest | None:
-    return RunRequest.objects.filter(is_open=True).first()
-
-
-def answer_request(request_id: int, run_id: int | None, refusal: str = "") -> None:
-    RunRequest.objects.filter(pk=request_id).update(
-        is_open=False, run_id=run_id, refusal=refusal
-    )
-
-
-def withdraw_request(request_id: int) -> bool:
-    """Take back a request nobody has answered. False when it was answered meanwhile."""
-    return bool(
-        RunRequest.objects.filter(pk=request_id, is_open=True).update(
-            is_open=False, refusal="withdrawn"
-        )
-    )
-
-
-def request_state(request_id: int) -> tuple[bool, int | None, str]:
-    """(is open, run id, refusal)"""
-    row = RunRequest.objects.get(pk=request_id)
-    return row.is_open, row.run_id, row.refusal
-
-
-def request_cancel(now: datetime) -> int:
-    """Ask the running run to end; returns its id. Raises: NoRunOn."""
-    run = SyncHistory.objects.filter(status=RunState.RUNNING).first()
-    # The condition again: the run may have ended between the two statements.
-    if run is None or not SyncHistory.objects.filter(
-        pk=run.pk, status=RunState.RUNNING
-    ).update(cancel_requested_at=now):
-        raise NoRunOn
-    return run.pk

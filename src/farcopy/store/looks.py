@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from farcopy.core.config import SyncSettings
-from farcopy.core.model import RootFound, SourcesSeen
+from farcopy.core.stock import RootFound, SourcesSeen
 from farcopy.store.models import Look
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar, cast
 
 from django.db import connection
 
-from farcopy.core.errors import LedgerLocked, LedgerUnreachable
+from farcopy.core.ledger_errors import LedgerLocked, LedgerUnreachable
 from farcopy.core.model import ClaimedFile
 from farcopy.core.ports import Ledger
 from farcopy.store.ledger import DatabaseLedger

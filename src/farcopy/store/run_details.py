@@ -4,15 +4,16 @@ Reads by keyset, so that the hundredth page is as quick as the first. What a run
 counts is history's matter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
+from farcopy.core.model import Reason
 from farcopy.core.states import FileState, RunState
 from farcopy.store.history import RunRecord, shown_record
 from farcopy.store.models import Replica, SyncHistory, Transfer
@@ -125,6 +126,41 @@ def skipped(run_id: int, after: int, limit: int) -> Sequence[FileLine]:
         .values_list("pk", "pk", *_SOURCE, "state", "reason", "state", "changed_at")[:limit]
     )
     return [_line(*row) for row in rows]
+
+
+def newly_skipped(run_id: int) -> list[tuple[str, int, str]]:
+    """(reason, how many, root and path of one) of entries a run met that are never sent."""
+    rows = (
+        Transfer.objects.filter(run_id=run_id, outcome=FileState.SKIPPED)
+        .exclude(reason=Reason.EXCLUDED)
+        .values_list("reason").annotate(Count("pk"), Min("replica_id")).order_by("reason")
+    )
+    return [
+        (reason, number, _path_of(Replica.objects.filter(pk=example)))
+        for reason, number, example in rows
+    ]
+
+
+def server_seen_at(run_id: int) -> datetime | None:
+    """When the run's destination last let us in."""
+    rows = SyncHistory.objects.filter(pk=run_id)
+    return rows.values_list("destination__last_seen_at", flat=True).first()
+
+
+def example_of_skipped(destination_id: int, reason: str, roots: Collection[str]) -> str:
+    """Root and path of one of them."""
+    return _path_of(Replica.objects.filter(
+        destination_id=destination_id, state=FileState.SKIPPED, reason=reason,
+        source_file__root__in=roots,
+    ).order_by("pk"))
+
+
+def _path_of(rows: QuerySet[Replica]) -> str:
+    """Root and path of the first."""
+    row = rows.values_list(
+        "source_file__root", "source_file__directory", "source_file__name"
+    ).first()
+    return "/".join(part for part in row or () if part)
 
 
 def make_due(run_id: int, replica_id: int | None = None) -> int:

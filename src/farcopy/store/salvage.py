@@ -17,7 +17,7 @@ from urllib.parse import quote
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Model
 
-from farcopy.core.errors import LedgerTrouble
+from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.store.models import (
     AuditHead,
     AuditLog,

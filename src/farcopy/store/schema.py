@@ -12,7 +12,8 @@ from django.db import connection
 from django.db.migrations.exceptions import MigrationSchemaMissing
 from django.db.migrations.recorder import MigrationRecorder
 
-from farcopy.core.errors import KeyMismatch, KeyUnusable, LedgerTrouble
+from farcopy.core.errors import KeyMismatch, KeyUnusable
+from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.store import audit, configuration, counters, key_history
 from farcopy.store.troubles import of_os_error
 

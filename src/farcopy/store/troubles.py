@@ -19,8 +19,8 @@ from typing import Any, Final
 from django.db import OperationalError
 from django.db.utils import DatabaseErrorWrapper
 
-from farcopy.core.errors import (
-    EnvironmentInvalid,
+from farcopy.core.errors import EnvironmentInvalid
+from farcopy.core.ledger_errors import (
     LedgerCorrupt,
     LedgerFull,
     LedgerHostUnknown,

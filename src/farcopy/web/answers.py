@@ -9,7 +9,8 @@ import traceback
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from farcopy.core.errors import FarcopyError, LedgerTrouble
+from farcopy.core.errors import FarcopyError
+from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.web import refusals
 from farcopy.web.call import call_of
 from farcopy.web.refusals import Refusal, Refused

@@ -16,7 +16,8 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from farcopy.core.errors import KeyMismatch, KeyUnusable, LedgerTrouble
+from farcopy.core.errors import KeyMismatch, KeyUnusable
+from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.store import audit
 from farcopy.store.health import AUDIT, HEALTH
 from farcopy.store.patience import wait_at_most

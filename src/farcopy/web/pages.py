@@ -4,8 +4,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.shortcuts import render
 
 from farcopy import __version__
-from farcopy.core.errors import FarcopyError, LedgerTrouble
-from farcopy.planning.health import OffSite
+from farcopy.core.errors import FarcopyError
+from farcopy.core.ledger_errors import LedgerTrouble
+from farcopy.planning.situation import OffSite
 from farcopy.service import judging, overview
 from farcopy.store import health
 from farcopy.store.patience import wait_at_most

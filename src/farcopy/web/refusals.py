@@ -15,7 +15,6 @@ from farcopy.core.errors import (
     FarcopyError,
     KeyMismatch,
     KeyUnusable,
-    LedgerTrouble,
     LoginKnownRefused,
     NoRunOn,
     NotFrozen,
@@ -24,6 +23,7 @@ from farcopy.core.errors import (
     ServiceNotRunning,
     SettingsInvalid,
 )
+from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.service.times import shown
 
 
