@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from farcopy.core.errors import FileError, SourceMissing, SourceVanished, SyncFrozen
+from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.core.model import Plan, SourceFile, Upheaval
 from farcopy.core.ports import Clock, Dispatcher, Ledger, RunLog, Source, Worker
 from farcopy.core.stock import RootFound, SourcesSeen
@@ -318,8 +319,10 @@ class Run:
         """It broke off before all was looked at: count what there is, so that nobody is told of
         a part as if it were all."""
         failure = self._control.failure
-        if self.seen.is_whole or failure is None or isinstance(failure, SyncFrozen):
+        if self.seen.is_whole or failure is None:
             return
+        if isinstance(failure, SyncFrozen | LedgerTrouble):
+            return  # was judged, or cannot be asked
         self._log.phase("counting")
         until_s = self._clock.monotonic_s() + LOOK_ON_S
         occasion = Occasion.of(self._clock.now(), self._rules.settle_s, is_manual=False)

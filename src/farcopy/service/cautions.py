@@ -39,6 +39,12 @@ def warnings_of(row: StoredConfiguration, now: datetime) -> Iterator[str]:
             "password not tried yet: no server has taken it since it was changed; "
             "test-connection or the next sync tries it"
         )
+    if row.login_refused_at is not None:
+        ago = duration(now - row.login_refused_at)
+        yield (
+            f"the FTP server refused the login {ago} ago, and none has worked since; check "
+            "ftp_username and ftp_password"
+        )
     last = history.last_finished()
     if last is not None and last.counts.files_growing:
         yield growing_warning(last.counts.files_growing)

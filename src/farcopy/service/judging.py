@@ -125,7 +125,7 @@ def _as_found(seen: RootFound) -> Root:
 
 
 def peek(path: str) -> bool | None:
-    """Whether a directory has any entry; None: it is not there.
+    """Whether a directory has any entry; None: it is not there, or its disk does not answer.
 
     One that this account may not list is taken to be as the last look had it: the service
     may see more than who asks.
@@ -133,7 +133,7 @@ def peek(path: str) -> bool | None:
     try:
         with os.scandir(path) as entries:
             return next(entries, None) is not None
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None
-    except OSError:
+    except PermissionError:
         return True
+    except (OSError, ValueError):
+        return None
