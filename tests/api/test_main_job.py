@@ -179,8 +179,8 @@ def test_a_second_run_is_a_conflict_and_a_running_one_is_shown(
         assert run["sync_type"] == "manual"
         assert set(run) == {
             "run_id", "sync_type", "phase", "connections", "is_cancelling",
-            "files_done", "files_due", "bytes_done", "bytes_due",
-            "bytes_per_s", "eta_seconds", "started_at",
+            "files_done", "files_due", "files_failed", "bytes_done", "bytes_due",
+            "is_total_known", "bytes_per_s", "eta_seconds", "started_at",
         }
         newest = boss.get(STATUS).json()["data"]["sync_history"][0]
         assert (newest["id"], newest["status"]) == (run["run_id"], "running")

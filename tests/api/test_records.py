@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -119,8 +120,20 @@ def test_the_chart_has_the_runs_of_its_days(admin: httpx.Client, server: Farcopy
 
 
 def test_status_tells_it_in_one_sentence(admin: httpx.Client, server: FarcopyServer) -> None:
-    health = admin.get("/api/sync/status.php").json()["data"]["health"]
-    assert (health["level"], health["code"]) == ("bad", "service")  # `farcopy web` alone
+    def health() -> dict[str, Any]:
+        told: dict[str, Any] = admin.get("/api/sync/status.php").json()["data"]["health"]
+        return told
+
+    assert (health()["level"], health()["code"]) == ("idle", "setup")
+    assert admin.post("/api/sync/configure-sync.php", json={
+        "ftp_host": "ftp.example.org", "ftp_username": "u", "ftp_password": "p",
+        "hospital_data_path": str(server.home.parent), "sync_enabled": True,
+    }).status_code == 200
+    assert (health()["level"], health()["code"]) == ("bad", "service")  # `farcopy web` alone
+    assert health()["off_site"] == "nothing"
+    deep = admin.get("/healthz?deep")
+    assert (deep.status_code, deep.json()) == (
+        503, {"status": "bad", "off_site": "nothing", "code": "service"})
 
 
 def test_a_failed_file_is_shown_with_its_reason_and_tried_again(

@@ -28,7 +28,8 @@ from tests.running import (
 )
 
 SYNC = "/api/sync/"
-MOVING = {"now", "took_ms", "duration_seconds", "run_id", "value", "lag_seconds", "text"}
+MOVING = {"now", "took_ms", "duration_seconds", "run_id", "value", "lag_seconds", "text",
+          "server_seen_at"}
 
 
 @pytest.fixture(scope="module")

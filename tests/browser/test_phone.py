@@ -28,6 +28,14 @@ STATES = {
     "service": ("bad", "Nothing is copied: the background service is not running", LONG),
     "failed": ("bad", "The last sync failed 12 days 23 h ago", LONG),
     "files_failed": ("warn", "1,234,567 files could not be copied", LONG),
+    "emptied": ("bad", "Sync stands still until somebody decides", LONG),
+    "source_gone": ("bad", "The Orthanc storage has lost most of its files", LONG),
+    "cut_off": ("bad", "The sync was cut off", LONG),
+    "damaged": ("bad", "1,234,567 files were found damaged or missing off-site", LONG),
+    "lost": ("bad", "1,234 files are lost: gone from the source, and the copy is damaged or gone",
+             LONG),
+    "broke_off": ("warn", "The last sync broke off 12 days 23 h ago", LONG),
+    "unknown": ("warn", "Not known: the sources were last looked at 12 days 23 h ago", LONG),
     "cut": ("warn", "The last sync was stopped with the service", LONG),
     "late": ("warn", "1,234,567 files waiting for 12 days 23 h", LONG),
     "running": ("busy", "A sync is on", LONG),
@@ -56,7 +64,13 @@ def show(page: Page, site: Site, code: str) -> None:
         if code == "frozen":
             told["data"]["frozen"] = {
                 "since": "2026-11-22 10:30:45", "changed_files": 412, "vanished_files": 3,
-                "known_files": 2140,
+                "known_files": 2140, "emptied_sources": [],
+            }
+        if code == "emptied":
+            told["data"]["health"]["code"] = "frozen"
+            told["data"]["frozen"] = {
+                "since": "2026-11-22 10:30:45", "changed_files": 0, "vanished_files": 2140,
+                "known_files": 2140, "emptied_sources": ["orthanc", "hospital"],
             }
         route.fulfill(response=got, body=json.dumps(told))
 

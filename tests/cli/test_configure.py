@@ -90,7 +90,7 @@ def test_patterns_are_set_anew_and_an_empty_string_clears_them(home: Path) -> No
     assert settings(home)["exclude"] == ["Thumbs.db"]
 
     done = configure(home, "--exclude", "ok", "--exclude", "[z-a]")
-    assert (done.returncode, done.stderr.startswith("exclude: entry 2 ")) == (1, True)
+    assert (done.returncode, done.stderr.startswith("--exclude: entry 2 ")) == (1, True)
 
     configure(home, "--exclude", "")
     assert settings(home)["exclude"] == []

@@ -47,13 +47,15 @@ class Clock:
 
 @dataclass
 class Log:
-    """The RunLog port: keeps what it is told."""
+    """The RunLog port: keeps what it is told. sent: over all tries; on_line: without those that
+    were for nothing."""
 
     run_id: int = 0
     problems: list[tuple[str, str, str]] = field(default_factory=list)
     unchanged_files: int = 0
     skipped_files: int = 0
     sent: int = 0
+    on_line: int = 0
     growing_files: int = 0
     excluded_files: int = 0
 
@@ -77,7 +79,8 @@ class Log:
         history.note_total_known(self.run_id)
 
     def sent_bytes(self, count: int) -> None:
-        self.sent += count
+        self.sent += max(count, 0)
+        self.on_line += count
 
 
 class Worker(TransferWorker):
