@@ -110,10 +110,10 @@ def test_an_emptied_source_that_is_meant_is_confirmed_on_the_page(
     site.archive.mkdir()
     site.sync()
     open_overview(site, page, "frozen")
-    page.get_by_role("button", name="The files are gone on purpose").click()
+    page.get_by_role("button", name="Gone on purpose").click()
     expect(page.get_by_role("dialog")).to_contain_text(f"{FILES} of {FILES} known files")
     shoot(page, "sentence-emptied-dialog")
-    page.get_by_role("button", name="They are gone on purpose").click()
+    page.get_by_role("button", name="They are gone on purpose", exact=True).click()
     page.get_by_role("button", name="Sync now").click()
     expect(page.locator(".hero h1")).to_contain_text("There is nothing to copy", timeout=15_000)
     assert on_server(site) == FILES

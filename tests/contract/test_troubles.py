@@ -25,7 +25,7 @@ set_up_django()
 
 from django.db import IntegrityError, OperationalError, connection, transaction  # noqa: E402
 
-from farcopy.core import errors  # noqa: E402
+from farcopy.core import ledger_errors  # noqa: E402
 from farcopy.core.errors import RunAlreadyOn  # noqa: E402
 from farcopy.core.ledger_errors import LedgerTrouble  # noqa: E402
 from farcopy.core.model import Outcome, SkippedName, SourceFile  # noqa: E402
@@ -371,7 +371,7 @@ def test_a_run_that_ends_gives_back_what_its_workers_could_not(database: None) -
 def test_a_run_that_could_not_be_closed_is_closed_with_what_was_wrong(database: None) -> None:
     run_id = begin(NOW)
 
-    assert history.recover(NOW, errors.LedgerFull()) == [run_id]
+    assert history.recover(NOW, ledger_errors.LedgerFull()) == [run_id]
 
     run = history.get(run_id)
     assert (run.status, run.end, run.error_code) == ("failed", "crashed", "ledger_full")

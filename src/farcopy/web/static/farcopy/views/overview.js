@@ -90,7 +90,7 @@ class Hero {
     const run = last && h("a", { class: "button plain", href: `#/runs/${last.id}` }, "Show the run");
     switch (health.code) {
       case "setup": return [h("a", { class: "button", href: "#/setup" }, "Set it up")];
-      case "frozen": return [h("button", { type: "button", class: "danger", onclick: (event) => confirmChanges(event.currentTarget, frozen) }, frozen?.emptied_sources.length ? "The files are gone on purpose …" : "The changes are meant …"),
+      case "frozen": return [h("button", { type: "button", class: "danger", onclick: (event) => confirmChanges(event.currentTarget, frozen) }, frozen?.emptied_sources.length ? "Gone on purpose …" : "The changes are meant …"),
         sync("plain", "Look again")];
       case "failed": case "broke_off":
         return [sync(), run, h("a", { class: "button plain", href: "#/connection" }, "Examine the connection")];
