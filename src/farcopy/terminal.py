@@ -69,7 +69,7 @@ class ProgressBar:
         bar = self._bar
         if bar is None:
             bar = self._bar = _bar_on(
-                self._stream, total=current.bytes_due, unit="B", unit_scale=True,
+                self._stream, total=current.bytes_due, unit="iB", unit_scale=True,
                 unit_divisor=1024, mininterval=0,
             )
         bar.ncols = _columns(self._stream)
