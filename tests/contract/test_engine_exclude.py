@@ -12,7 +12,7 @@ set_up_django()
 
 from farcopy.core.errors import PathRefused, SyncFrozen  # noqa: E402
 from farcopy.core.model import SourceReader, StoreResult, Upload  # noqa: E402
-from farcopy.engine.survey import backlog_of, excluded_actions, survey  # noqa: E402
+from farcopy.engine.survey import excluded_actions, look_through, survey  # noqa: E402
 from farcopy.planning.plan import Occasion  # noqa: E402
 from farcopy.planning.tripwire import Tripwire  # noqa: E402
 from farcopy.sources.folder import FolderSource  # noqa: E402
@@ -158,6 +158,8 @@ def test_a_look_shows_what_is_excluded_and_does_not_let_it_wait(house: House) ->
     ]
     assert {(a.kind.value, a.reason.value, a.file.relative_path) for a in actions} == {
         ("send", "new", "f"), ("skip", "excluded", "x.tmp"), ("skip", "excluded", "export/g")}
-    backlog, has_new = backlog_of(iter(actions))
-    assert (backlog.files, backlog.bytes, backlog.excluded_files, has_new) == (1, 5, 2, True)
+    found = look_through([house.source], house.ledger, Occasion(house.clock.now(), False))
+    seen = found.seen()
+    assert (seen.waiting_files, seen.waiting_bytes, seen.excluded_files) == (1, 5, 2)
+    assert (seen.files, seen.unsent_files, found.has_new) == (3, 1, True)
     assert sum(stretch.excluded_files for stretch in stretches) == 2

@@ -463,9 +463,7 @@ def test_an_empty_or_absent_root_is_never_taken_for_deletions(one_site: Site, ho
 
     answer = one_site.sync()
 
-    assert (answer["exit"], answer["status"]) == {
-        "empty": (0, "success"), "absent": (1, "failed")
-    }[how]
+    assert (answer["exit"], answer["status"]) == (1, "failed")
     assert one_site.arrived() == before
     assert states(one_site.home) == states_before
 

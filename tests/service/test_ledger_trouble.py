@@ -148,7 +148,7 @@ def test_on_a_disk_that_was_full_before_the_start_reads_answer_too(
     with serve as farcopy, signed_in(farcopy.url, cookies) as api:
         api.wait_for_ledger("ledger_full")
         refused(api.configure(sync_interval=99), "ledger_full")
-        assert run_farcopy(home, "status").returncode == 0
+        assert run_farcopy(home, "status").returncode == 1  # it is told, and is trouble
         done = run_farcopy(home, "sync")
         assert (done.returncode, "disk of the database is full" in done.stderr) == (1, True)
 
@@ -187,7 +187,7 @@ def test_a_home_that_may_not_be_written_to_is_read_and_says_so_until_it_may(
             assert "farcopy: the database may not be written to" in done.stderr
             assert "Traceback" not in done.stderr
         seen = run_farcopy(home, "status", before=WITHOUT_POWERS)
-        assert (seen.returncode, "may not be written to" in seen.stdout) == (0, True)
+        assert (seen.returncode, "may not be written to" in seen.stdout) == (1, True)
 
         for path, mode in modes.items():
             path.chmod(mode)

@@ -81,7 +81,12 @@ def test_what_it_finds_is_told_and_sent_again(home: Path, tmp_path: Path) -> Non
         wait_until(lambda: done_scrubs(home))
         assert done_scrubs(home) == [(20, 18, 1, 1, 19_000, "")]
         status = json.loads(run_farcopy(home, "status", "--json").stdout)
-        assert status["warnings"][-1].startswith("2 files on the remote differed or were missing")
+        assert status["health"]["code"] == "damaged"
+        assert status["health"]["files"]["wrong"] == 2
+        assert any(
+            warning.startswith("2 files were found damaged or missing on the remote")
+            for warning in status["warnings"]
+        )
         again = json.loads(run_farcopy(home, "sync", "--json").stdout)
     assert again["files_synced"] == 2
     assert len(log_events(home, "verify.differs")) == 2
