@@ -496,8 +496,8 @@ def test_a_file_that_vanished_keeps_its_remote_copy_and_is_no_failure(one_site: 
 def test_a_file_that_vanishes_in_mid_run_is_no_failure(tmp_path: Path) -> None:
     data, home, remote = tmp_path / "data", tmp_path / "home", tmp_path / "remote"
     # One connection, and folders come after what they lie in: b's turn comes after a's.
-    # Large enough that the server's throttle bites: it sleeps between reads, not in one.
-    write_tree(data, {"a": pattern(2_000_000, "a"), "in/b": b"b", "c": b"c"})
+    # Large enough that the server's throttle bites: it sleeps between reads, a second apart.
+    write_tree(data, {"a": pattern(4_000_000, "a"), "in/b": b"b", "c": b"c"})
     with slow_ftp_server(remote, 1_000_000) as server:
         configure(home, server, hospital_data_path=data, ftp_connections=1)
         with running(home, "sync", "--json") as farcopy:
