@@ -250,6 +250,22 @@ def confirm_changes(as_json: bool) -> None:
                "(their copies stay)")
 
 
+@cli.command("accept-losses")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def accept_losses(as_json: bool) -> None:
+    """Take note of files that are lost: gone from the source, and damaged or gone off-site.
+
+    They are no longer told. Look for them in another backup first; put back, they are sent.
+    """
+    set_up()
+    from farcopy.process import account_name
+    from farcopy.service import answers, freezing
+
+    files = freezing.accept_losses(account_name())
+    click.echo(json.dumps(answers.accepted(files)) if as_json
+               else f"Taken note of: {files} lost {'file' if files == 1 else 'files'}")
+
+
 def _dry_run(as_json: bool) -> None:
     from django.utils import timezone
 

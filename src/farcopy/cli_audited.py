@@ -18,6 +18,7 @@ AUDITED: Final[Mapping[str, tuple[str, ...]]] = {
     "sync": (),
     "cancel": (),
     "confirm-changes": (),
+    "accept-losses": (),
     "verify": (),
     "fetch": (),
     "rebuild": (),

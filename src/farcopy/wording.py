@@ -37,7 +37,7 @@ _NEXT: Final[Mapping[str, str]] = {
 """What to type or do next, by the error's code."""
 _OF_A_HOME: Final = frozenset({
     "ftp_not_configured", "sources_not_configured", "engine_busy", "no_sync_running",
-    "not_frozen", "service_not_running",
+    "not_frozen", "nothing_lost", "service_not_running",
 })
 """Said of the wrong home, these mislead: they name theirs."""
 

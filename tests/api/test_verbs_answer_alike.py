@@ -200,6 +200,28 @@ def test_confirm_changes_is_the_same(
     assert here == there == {"changed_files": 4, "vanished_files": 0}
 
 
+def test_accept_losses_is_the_same(
+    service: FarcopyServer, boss: httpx.Client, data: Path, ftp: SlowFtpServer
+) -> None:
+    def lose(name: str) -> None:
+        """Gone from the source, and then found missing off-site."""
+        write_tree(data, {name: b"the last copy"})
+        web(boss.post(f"{SYNC}sync-now.php"))
+        (data / name).unlink()
+        web(boss.post(f"{SYNC}sync-now.php"))
+        (copy,) = ftp.root.rglob(name)
+        copy.unlink()
+        shell(service, "verify", code=3)
+
+    lose("lost-first")
+    there = web(boss.post(f"{SYNC}accept-losses.php"))
+    lose("lost-second")
+    here = shell(service, "accept-losses")
+    assert here == there == {"files": 1}
+    refused = boss.post(f"{SYNC}accept-losses.php")
+    assert (refused.status_code, refused.json()["code"]) == (409, "nothing_lost")
+
+
 def test_the_verbs_of_accounts_are_the_same(service: FarcopyServer, boss: httpx.Client) -> None:
     moving = frozenset({"id", "username", "created_at", "password"})
 

@@ -171,6 +171,27 @@ def test_what_a_verification_found(site: Site, page: Page, shoot: Shoot) -> None
     assert sentence(page) == "Everything is off-site"
 
 
+def test_a_lost_last_copy_is_told_until_somebody_takes_note_of_it(
+    site: Site, page: Page, shoot: Shoot
+) -> None:
+    site.configure(sync_enabled=True)
+    site.sync()
+    gone = sorted(path for path in site.archive.rglob("*") if path.is_file())[0]
+    (site.remote / "orthanc" / gone.relative_to(site.archive)).unlink()
+    gone.unlink()
+    site.sync()
+    subprocess.run(
+        [sys.executable, "-c", "from farcopy.cli import main; main()", "verify"],
+        env=site.server.environment, capture_output=True, check=False,
+    )
+    open_overview(site, page, "lost")
+    assert colour(page) == "bad"
+    shoot(page, "sentence-lost")
+    page.get_by_role("button", name="We know …").click()
+    page.get_by_role("button", name="We know that they are lost").click()
+    expect(page.locator(".hero h1")).to_have_text("Everything is off-site")
+
+
 def test_a_server_that_ends_in_mid_run(
     site: Site, page: Page, shoot: Shoot, browser: Browser
 ) -> None:

@@ -27,6 +27,8 @@ def _years(site: Site) -> None:
     fill_years(site.server)
     # Not before: with nothing done yet a sync would be due at once.
     site.configure_all(sync_enabled=True, monitoring_enabled=False)
+    site.add_files(2140, 200)
+    assert site.sync()["success"]
 
 
 def wait_until_filled(page: Page, view: str) -> None:

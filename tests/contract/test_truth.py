@@ -23,8 +23,8 @@ from tests.contract.truth import Installation, installation
 from django.utils import timezone  # isort: skip
 
 from farcopy.planning.situation import Level, OffSite  # isort: skip
-from farcopy.service import overview, runs  # isort: skip  (Django first)
-from farcopy.core.errors import RunCutOff  # isort: skip
+from farcopy.service import freezing, overview, runs  # isort: skip  (Django first)
+from farcopy.core.errors import NothingLost, RunCutOff  # isort: skip
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_what_a_verification_found_stays_until_it_is_mended(here: Installation) 
     assert here.check().off_site is OffSite.ALL
 
 
-def test_a_lost_last_copy_is_told_for_good(here: Installation) -> None:
+def test_a_lost_last_copy_is_told_until_somebody_takes_note_of_it(here: Installation) -> None:
     here.run()
     (here.roots["orthanc"] / "07/07/file7").unlink()
     here.run()
@@ -179,6 +179,10 @@ def test_a_lost_last_copy_is_told_for_good(here: Installation) -> None:
     assert here.check().code == "lost"
     here.run()
     assert here.check().code == "lost"
+    assert freezing.accept_losses("boss") == 1
+    assert here.check().off_site is OffSite.ALL
+    with pytest.raises(NothingLost):
+        freezing.accept_losses("boss")
 
 
 def test_a_killed_engine_is_told_as_cut_off_by_everybody(here: Installation) -> None:

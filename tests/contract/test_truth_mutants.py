@@ -85,7 +85,7 @@ MUTANTS = (
            "finding = CASE WHEN %s THEN '' ELSE finding END",
            "finding = CASE WHEN %s THEN finding ELSE finding END", "stays_until_it_is_mended"),
     Mutant("a-dead-engine-is-taken-for-alive", "service/judging.py",
-           "        bool(lease.live_kind(now)),", "        True,", "killed_engine"),
+           "        bool(lease.live_kind(now)), run", "        True, run", "killed_engine"),
     Mutant("a-run-without-an-engine-goes-on-in-the-history", "store/history.py",
            "if record.status is not RunState.RUNNING or lease.live_kind(now):", "if True:",
            "killed_engine"),

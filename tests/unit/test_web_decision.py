@@ -107,7 +107,7 @@ def test_only_signing_in_is_open_and_only_ones_own_account_is_for_every_role() -
         f"/api/sync/{name}.php"
         for name in ("configure-sync", "get-config", "sync-now", "status", "test-connection",
                      "enable-auto", "disable-auto", "cancel", "confirm-changes", "runs", "run",
-                     "retry", "chart", "sources", "folders", "doctor")
+                     "retry", "chart", "sources", "folders", "doctor", "accept-losses")
     } | {
         f"/api/users/{name}.php"
         for name in ("list", "add", "change", "reset-password", "unlock")

@@ -25,7 +25,7 @@ FarcopyError
 │       LedgerTlsFailed · LedgerHostUnknown   PostgreSQL was asked, and said no
 ├── SourceMissing · SourceDirectoryUnreadable   a root or directory could not be read
 ├── SyncFrozen     too much of the source changed at once: an admin has to confirm
-├── RunAlreadyOn · RunCutOff · NoRunOn · NotFrozen   the state forbids it
+├── RunAlreadyOn · RunCutOff · NoRunOn · NotFrozen · NothingLost   the state forbids it
 ├── ServiceNotRunning · EngineBusy   the same
 ├── Interrupted    a person or a signal asked to stop
 └── StoppedWaiting whoever waited for a run has left; the run goes on
@@ -435,6 +435,11 @@ class NoRunOn(FarcopyError):
 class NotFrozen(FarcopyError):
     code = "not_frozen"
     text = "Sync is not frozen; there is nothing to confirm"
+
+
+class NothingLost(FarcopyError):
+    code = "nothing_lost"
+    text = "No file is known to be lost; there is nothing to accept"
 
 
 class ServiceNotRunning(FarcopyError):

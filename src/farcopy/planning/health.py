@@ -295,7 +295,10 @@ def _stock_text(facts: Facts) -> str:
         return ""
     total = stock.held + due
     look = facts.look
-    at_least = "" if look is not None and look.ended_at and look.is_whole else "at least "
+    is_total_known = look is not None and look.ended_at is not None and look.is_whole
+    if facts.run is not None and facts.run.is_alive:
+        is_total_known = facts.run.is_total_known
+    at_least = "" if is_total_known else "at least "
     are = "is" if total == 1 else "are"
     parts = [f"{stock.held:,} of {at_least}{count(total, 'file')} {are} off-site"]
     waiting = due - stock.failed - stock.undecided

@@ -76,11 +76,15 @@ class LastRun:
 
 @dataclass(frozen=True, slots=True)
 class RunOn:
-    """The run that has not ended. silent_s: since its engine last gave a sign of life."""
+    """The run that has not ended. silent_s: since its engine last gave a sign of life.
+
+    is_total_known: it has looked through the sources.
+    """
 
     files_failed: int = 0
     silent_s: float = 0.0
     is_alive: bool = True
+    is_total_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)

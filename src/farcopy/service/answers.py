@@ -122,6 +122,11 @@ def confirm(changed: int, vanished: int) -> Data:
     return {"changed_files": changed, "vanished_files": vanished}
 
 
+def accepted(files: int) -> Data:
+    """accept-losses."""
+    return {"files": files}
+
+
 def people(accounts: "Iterable[Account]") -> Data:
     """users/list, `farcopy user list`."""
     return {"users": [person(account) for account in accounts]}

@@ -1,7 +1,8 @@
 """The frozen sync, as an admin meets it: shown, explained, confirmed.
 
 When the tripwire has fired nothing is sent until somebody who knows the archive
-says that the changes are meant, or the sources are as they were again.
+says that the changes are meant, or the sources are as they were again. Lost last
+copies are taken note of here too.
 """
 
 import logging
@@ -12,10 +13,11 @@ from typing import Final
 from django.utils import timezone
 
 from farcopy.core.config import SyncSettings
-from farcopy.core.errors import NotFrozen
+from farcopy.core.errors import NotFrozen, NothingLost
 from farcopy.core.model import RootLabel
 from farcopy.store import configuration as stored
 from farcopy.store.ledger import DatabaseLedger
+from farcopy.store.proofs import DatabaseProofs
 
 NAMES: Final = {
     RootLabel.ORTHANC.value: "the Orthanc storage",
@@ -74,3 +76,13 @@ def confirm_changes(confirmed_by: str) -> tuple[int, int]:
         extra={"changed": changed, "vanished": vanished, "confirmed_by": confirmed_by},
     )
     return changed, vanished
+
+
+def accept_losses(accepted_by: str) -> int:
+    """Somebody knows that these last copies are lost. Returns how many. Raises: NothingLost."""
+    row = stored.find_destination(stored.load().settings)
+    files = DatabaseProofs(row.pk).forget_lost() if row is not None else 0
+    if not files:
+        raise NothingLost
+    _log.warning("losses.accepted", extra={"files": files, "accepted_by": accepted_by})
+    return files

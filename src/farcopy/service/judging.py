@@ -73,7 +73,7 @@ def _run_on(now: datetime) -> RunOn | None:
     heard_at = lease.last_sign_of_life() or run.started_at
     return RunOn(
         run.counts.files_failed, max((now - heard_at).total_seconds(), 0.0),
-        bool(lease.live_kind(now)),
+        bool(lease.live_kind(now)), run.is_total_known,
     )
 
 

@@ -191,6 +191,12 @@ class DatabaseProofs:
                     moved.add(file.replica_id)
         return moved
 
+    def forget_lost(self) -> int:
+        """Of files gone from the source whose copies were found wrong. Returns how many."""
+        return Replica.objects.filter(
+            destination_id=self._destination_id, state=FileState.VANISHED, is_undecided=False,
+        ).exclude(finding="").update(finding="")
+
     # --- adopting what a lost ledger knew ---
 
     def adopt(self, files: Sequence[tuple[SourceFile, str]], *, is_verified: bool) -> int:

@@ -22,6 +22,8 @@ from farcopy.web.openapi_parts import error_answers, settings_body
 from farcopy.web.rate import CONNECTION_TESTS
 from farcopy.web.refusals import Refusal, Refused
 from farcopy.web.schemas import (
+    AcceptAnswer,
+    AcceptData,
     CancelAnswer,
     CancelData,
     ConfigAnswer,
@@ -255,6 +257,22 @@ def confirm_changes(request: HttpRequest) -> ConfirmAnswer:
         success=True,
         message="Changes confirmed - The next sync sends them",
         data=ConfirmData.model_validate(answers.confirm(changed, vanished)),
+    )
+
+
+@router.post(
+    "/accept-losses.php",
+    operation_id="acceptLosses",
+    summary="Take note of lost files",
+    response={200: AcceptAnswer, **error_answers(400, 401, 403, 409, 413, 415, 503)},
+)
+def accept_losses(request: HttpRequest) -> AcceptAnswer:
+    """Files gone from the source whose copies were found damaged or missing: no longer told."""
+    files = freezing.accept_losses(user_of(request).username)
+    return AcceptAnswer(
+        success=True,
+        message="Taken note of the lost files",
+        data=AcceptData.model_validate(answers.accepted(files)),
     )
 
 

@@ -18,6 +18,7 @@ from farcopy.core.errors import (
     LoginKnownRefused,
     NoRunOn,
     NotFrozen,
+    NothingLost,
     RunAlreadyOn,
     RunCutOff,
     ServiceNotRunning,
@@ -139,7 +140,7 @@ def of_error(error: FarcopyError) -> Refusal:
         case LoginKnownRefused():
             more = {"refused_at": shown(error.refused_at) or ""}
             return Refusal(409, error.code, error.text, more=more)
-        case RunAlreadyOn() | RunCutOff() | NoRunOn() | NotFrozen():
+        case RunAlreadyOn() | RunCutOff() | NoRunOn() | NotFrozen() | NothingLost():
             return Refusal(409, error.code, error.text)
         case ChangedMeanwhile():
             return Refusal(412, error.code, error.text)

@@ -57,6 +57,7 @@ _ROUTES: Final = (
     Route("/api/sync/disable-auto.php", "POST", "sync.disable_auto"),
     Route("/api/sync/cancel.php", "POST", "sync.cancel"),
     Route("/api/sync/confirm-changes.php", "POST", "sync.confirm_changes"),
+    Route("/api/sync/accept-losses.php", "POST", "sync.accept_losses"),
     Route("/api/sync/runs.php", "GET", "sync.runs"),
     Route("/api/sync/run.php", "GET", "sync.run"),
     Route("/api/sync/retry.php", "POST", "sync.retry",

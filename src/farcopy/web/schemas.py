@@ -232,6 +232,14 @@ class ConfirmAnswer(Answer):
     data: ConfirmData = told("What was held back until now.", example_of(ConfirmData))
 
 
+class AcceptData(BaseModel):
+    files: int = told("Lost files that are no longer told.", 3)
+
+
+class AcceptAnswer(Answer):
+    data: AcceptData = told("What was lost.", example_of(AcceptData))
+
+
 class Account(BaseModel):
     username: str = told("The account's name.", "admin")
     role: str = told("admin, radiologist, technician or viewer.", "admin")

@@ -3,7 +3,7 @@
 import { api } from "./api.js";
 import { ask } from "./dialog.js";
 import { during } from "./failure.js";
-import { number } from "./format.js";
+import { count, number } from "./format.js";
 import { tell } from "./notice.js";
 import { askNow } from "./watch.js";
 
@@ -21,6 +21,16 @@ export async function cancelSync(button) {
   await during(button, async () => {
     await api.cancel();
     tell("The sync ends; what was not sent stays due.", "busy");
+    await askNow();
+  });
+}
+
+export async function acceptLosses(button, files) {
+  const text = "They are gone from the source, and their copies are damaged or gone. Look for them in another backup first: "
+    + "put back, they are sent again. Accepted, they are no longer told here.";
+  if (!(await ask(`Take note of ${count(files, "lost file")}?`, text, "We know that they are lost"))) return;
+  await during(button, async () => {
+    tell((await api.acceptLosses()).message, "warn");
     await askNow();
   });
 }

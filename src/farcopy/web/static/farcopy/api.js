@@ -58,6 +58,7 @@ export const api = {
   retry: (body) => post("sync/retry.php", body),
   startSync: () => call("POST", "sync/sync-now.php", { headers: { Prefer: "respond-async" } }),
   cancel: () => post("sync/cancel.php"),
+  acceptLosses: () => post("sync/accept-losses.php"),
   confirmChanges: () => post("sync/confirm-changes.php"),
 
   settings: () => get("sync/get-config.php"),

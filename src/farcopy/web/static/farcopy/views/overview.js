@@ -1,6 +1,6 @@
 // Is everything off-site? One sentence, the run that is on, what comes next, and how it went.
 
-import { cancelSync, confirmChanges, syncNow } from "../actions.js";
+import { acceptLosses, cancelSync, confirmChanges, syncNow } from "../actions.js";
 import { api } from "../api.js";
 import { charts } from "../charts.js";
 import { fill, h, icon, setText } from "../dom.js";
@@ -95,6 +95,8 @@ class Hero {
       case "failed": case "broke_off":
         return [sync(), run, h("a", { class: "button plain", href: "#/connection" }, "Examine the connection")];
       case "files_failed": case "unreadable": case "unsendable": return [run, sync("plain")];
+      case "lost":
+        return [h("button", { type: "button", class: "danger", onclick: (event) => acceptLosses(event.currentTarget, health.files.lost) }, "We know …"), sync("plain")];
       case "source_gone": return [sync(), h("a", { class: "button plain", href: "#/settings" }, "Look at the paths")];
       case "cut_off": return canSync ? [sync()] : [];
       case "running": case "service": case "ledger": return [];
