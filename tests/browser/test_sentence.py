@@ -124,6 +124,7 @@ def test_a_source_that_is_not_there(site: Site, page: Page, shoot: Shoot) -> Non
     site.archive.rename(site.archive.with_name("away"))
     open_overview(site, page, "source_gone")
     assert (sentence(page), colour(page)) == ("The Orthanc storage is not there", "bad")
+    expect(page.locator(".facts")).to_contain_text("WaitingNot known")
     shoot(page, "sentence-not-there")
 
 

@@ -91,11 +91,12 @@ def _sources_gone(facts: Facts) -> Health | None:
     how = "is not there" if not gone[0].is_there else (
         "shows no files" if not gone[0].shows else "has lost most of its files")
     text = " ".join(map(_gone_text, gone))
+    is_emptied = any(root.is_there for root in gone)
+    if_meant = "; if the files are gone on purpose, sync, then confirm it" if is_emptied else ""
     return Health(
         Level.BAD, "source_gone", f"{sentence(gone[0].name)[:-1]} {how}",
         f"{text} What is there now is not known, and nothing is concluded: the copies of "
-        f"{count(facts.stock.held, 'file')} stay. Check the path and the disk; if the files are "
-        "gone on purpose, sync, then confirm it.",
+        f"{count(facts.stock.held, 'file')} stay. Check the path and the disk{if_meant}.",
         OffSite.NOTHING,
     )
 
@@ -157,11 +158,11 @@ def _failed(facts: Facts) -> Health | None:
 def _wrong(facts: Facts) -> Health | None:
     stock = facts.stock
     if stock.lost:
-        are = "file is" if stock.lost == 1 else "files are"
+        are, them = ("file is", "it") if stock.lost == 1 else ("files are", "them")
         return Health(
             Level.BAD, "lost",
             f"{stock.lost:,} {are} lost: gone from the source, and the copy is damaged or gone",
-            "farcopy verify found it so. Look for them in another backup; put back, they are "
+            f"A verification found it so. Look for {them} in another backup: what is put back is "
             f"sent again. {_stock_text(facts)}".strip(),
         )
     if stock.wrong:

@@ -124,7 +124,8 @@ function waitingFact({ health, now, current_sync: current }) {
     return fact("Waiting", count(left, "file"), `${size(Math.max(current.bytes_due - current.bytes_done, 0))}${current.is_total_known ? "" : " found so far"}, on their way`);
   }
   if (health.waiting_files === null) return fact("Waiting", "not known yet", "before the first look at the sources");
-  if (!health.waiting_files && !health.is_whole) return fact("Waiting", "not known", "the sources were not looked through");
+  const isUnseen = !health.is_whole || health.code === "source_gone" || health.code === "frozen";
+  if (!health.waiting_files && isUnseen) return fact("Waiting", "not known", "the sources were not looked through");
   if (!health.waiting_files) return fact("Waiting", "nothing", health.looked_at && `looked ${ago(health.looked_at, now)}`);
   return fact("Waiting", `${number(health.waiting_files)}${health.is_whole ? "" : "+"} ${health.waiting_files === 1 ? "file" : "files"}`,
     `${size(health.waiting_bytes)}${health.lag_seconds ? `, for ${duration(health.lag_seconds)} at most` : ""}`);
