@@ -49,7 +49,7 @@ def facts(row: StoredConfiguration, now: datetime) -> Facts:
         frozen=frozen.warning if frozen else "",
         sync_enabled=settings.sync_enabled,
         interval_min=settings.sync_interval,
-        last_run=_last_run(history.last_finished(destination.pk if destination else 0)),
+        last_run=_last_run(history.last_finished_at(destination.pk if destination else 0)),
         stock=counters.stock(destination.pk, set(paths)) if destination else Stock(),
         look=_look(look) if look else None,
         roots=tuple(_roots(paths, destination, look)),
