@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
@@ -17,9 +17,18 @@ from farcopy.core.model import Reason
 from farcopy.core.states import FileState, RunState
 from farcopy.store.history import RunRecord, shown_record
 from farcopy.store.models import Replica, SyncHistory, Transfer
+from farcopy.store.rows import places
 
 _SOURCE = ("source_file__root", "source_file__directory", "source_file__name")
 _SENT = (FileState.STORED.value, FileState.VERIFIED.value)
+# The states first as the index has them: SQLite takes a partial index for no less.
+_EXAMPLE_SQL = """
+    SELECT f.root, f.directory, f.name
+    FROM replicas r JOIN source_files f ON f.id = r.source_file_id
+    WHERE r.destination_id = %s AND r.state IN ('pending', 'uploading', 'failed', 'skipped')
+    AND r.state = 'skipped' AND r.reason = %s AND f.root IN ({places})
+    LIMIT 1
+"""
 _UNSENT = (FileState.FAILED.value, FileState.VANISHED.value)
 
 
@@ -149,10 +158,11 @@ def server_seen_at(run_id: int) -> datetime | None:
 
 def example_of_skipped(destination_id: int, reason: str, roots: Collection[str]) -> str:
     """Root and path of one of them."""
-    return _path_of(Replica.objects.filter(
-        destination_id=destination_id, state=FileState.SKIPPED, reason=reason,
-        source_file__root__in=roots,
-    ).order_by("pk"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _EXAMPLE_SQL.format(places=places(list(roots))), [destination_id, reason, *roots]
+        )
+        return "/".join(part for part in cursor.fetchone() or () if part)
 
 
 def _path_of(rows: QuerySet[Replica]) -> str:
