@@ -234,6 +234,26 @@ def test_a_directory_that_cannot_be_listed_is_not_everything(
     assert here.check().code == "unreadable"
 
 
+def test_what_cannot_be_listed_is_not_taken_for_an_emptied_source(
+    here: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(100):
+        here.write("orthanc", f"closed/file{number}")
+    here.run()
+    scandir = os.scandir
+
+    def refusing(path: str) -> Any:
+        if str(path).endswith("/closed"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    here.look()
+    assert here.check().code == "unreadable"
+    here.run()
+    assert here.check().code == "unreadable"
+
+
 def test_what_was_seen_long_ago_is_not_called_everything(here: Installation) -> None:
     here.run()
     later = here.health(timezone.now() + timedelta(hours=5))

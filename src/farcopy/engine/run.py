@@ -147,7 +147,7 @@ class Run:
         # had: an unmounted disk looks like an empty directory.
         known_files = self._ledger.live_files(source.label)
         is_accepted = source.label in self._ledger.accepted_roots()
-        files = 0
+        files, problems_before = 0, self._problems
         withheld: list[Plan] = []
         seen: set[str] = set()
         rules = self._rules
@@ -172,7 +172,8 @@ class Run:
             self._log.problem(source.label, "", error.code)
             self._gone.append(RootFound(source.label, None, known_files))
             return
-        if is_emptied(known_files, files) and not is_accepted:
+        is_hidden = self._problems > problems_before  # what cannot be listed is not gone
+        if is_emptied(known_files, files) and not is_accepted and not is_hidden:
             self._gone.append(RootFound(source.label, files, known_files))
             return
         self._close_vanished_directories(source, seen)

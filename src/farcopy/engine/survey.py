@@ -161,7 +161,7 @@ def look_through(
     found = Found()
     for source in sources:
         known_files = ledger.live_files(source.label)
-        before = found.files
+        files_before, problems_before = found.files, found.problems
         try:
             for stretch in survey(source, ledger, occasion):
                 found.take(stretch)
@@ -171,8 +171,9 @@ def look_through(
         except SourceMissing:
             found.gone.append(RootFound(source.label, None, known_files))
             continue
-        seen = found.files - before
-        if is_emptied(known_files, seen):
+        seen = found.files - files_before
+        is_hidden = found.problems > problems_before  # what cannot be listed is not gone
+        if is_emptied(known_files, seen) and not is_hidden:
             found.gone.append(RootFound(source.label, seen, known_files))
     return found
 
