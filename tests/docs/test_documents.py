@@ -104,3 +104,14 @@ def test_the_service_unit_waits_longer_than_a_stop_may_take() -> None:
     assert seconds is not None
     # The file in hand, its temporary's removal over a session of its own, the web side's end.
     assert int(seconds.group(1)) > GRACE_S + Deadlines().connect_s + 2 * 5
+
+
+def test_every_code_of_the_sentence_is_explained() -> None:
+    source = (ROOT / "src/farcopy/planning/health.py").read_text(encoding="utf-8")
+    codes = set(re.findall(r'Level\.\w+, "(\w+)"', source))
+    assert len(codes) > 15
+    page = (ROOT / "docs/reference/api.md").read_text(encoding="utf-8")
+    table = page[page.index("## Health"):page.index("## Verification")]
+    assert codes == set(re.findall(r"`(\w+)`", "".join(
+        line.split("|")[1] for line in table.splitlines() if line.startswith("| `")
+    )))
