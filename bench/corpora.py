@@ -31,6 +31,7 @@ CORPORA = {
     "S200": Corpus("200 files of 32 KiB in one directory", 200, 32 * 1024, 0),
     "D200": Corpus("200 files of 32 KiB in 138 directories", 200, 32 * 1024, "few"),
     "O200": Corpus("200 files of 32 KiB, one a directory", 200, 32 * 1024, "orthanc"),
+    "O1500": Corpus("1,500 files of 148 bytes, one a directory", 1500, 148, "orthanc"),
     "M2000": Corpus("2,000 files of 32 KiB, 8 a directory", 2000, 32 * 1024, 8),
     "L": Corpus("400 files of 512 KiB, 8 a directory", 400, 512 * 1024, 8),
     "F1": Corpus("one file of 200 MiB", 1, 200 * 1024 * 1024, 0),

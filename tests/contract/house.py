@@ -142,7 +142,7 @@ class House:
                 make_remote=self.make_remote, gate=gate, control=control, log=log,
                 clock=self.clock, pace=pace, retry_scale=self.retry_scale, left_over=left_over,
             ),
-            connections=connections, control=control, log=log, clock=self.clock,
+            connections=connections, control=control, log=log, clock=self.clock, pace=pace,
         ).execute()
         assert not self.crashes
         record = history.get(run_id)

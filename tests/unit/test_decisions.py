@@ -21,6 +21,7 @@ from farcopy.planning.batches import (
     cut,
     last_batch,
     next_batch,
+    worthwhile,
 )
 from farcopy.planning.retry import ATTEMPTS, decide_retry
 from farcopy.planning.schedule import (
@@ -180,6 +181,20 @@ def test_an_idle_service_asks_the_server_once_a_day_also_when_refused() -> None:
     assert next_asking_due(now, None) == now + timedelta(days=1)
     tried_at = now + timedelta(days=1, minutes=5)
     assert next_asking_due(now, tried_at) == tried_at + timedelta(days=1)
+
+
+def test_a_batch_is_worth_several_times_its_cost_but_over_a_long_line_one_file_is() -> None:
+    assert worthwhile(0, 0.0) == worthwhile(3, 0.01) == 1  # nothing is known yet
+    assert worthwhile(100, 5.0) == 1  # eight connections, 100 ms, four round trips a file
+    assert worthwhile(600, 1.0) == 24  # the next room
+    assert worthwhile(100_000, 1.0) == 64  # and never a whole batch more
+    assert worthwhile(600, 60.0) == 1  # a scan that finds little: nothing waits for company
+
+
+def test_a_hungry_connection_gets_no_batch_that_is_not_worth_it() -> None:
+    assert next_batch(23, 10, 8, 8, is_hungry=True, at_least=24) == 0
+    assert next_batch(24, 10, 8, 8, is_hungry=True, at_least=24) == 24
+    assert next_batch(999, 10, 256, 8, is_hungry=True, at_least=24) == 63
 
 
 def test_nothing_stored_beside_a_missing_root_is_a_failure() -> None:

@@ -2,10 +2,12 @@
 """
 
 import threading
+import time
 from collections.abc import Callable
 
 from farcopy.core.errors import FarcopyError
 from farcopy.core.ports import Remote, Stop
+from farcopy.planning.batches import worthwhile
 from farcopy.planning.tuning import Seen
 
 REFUSALS_IN_A_ROW = 36
@@ -82,6 +84,7 @@ class Pace:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._bytes = self._files = self._timeouts = 0
+        self._first_at_s = 0.0
 
     def note_bytes(self, count: int) -> None:
         with self._lock:
@@ -90,6 +93,12 @@ class Pace:
     def note_file(self) -> None:
         with self._lock:
             self._files += 1
+            self._first_at_s = self._first_at_s or time.monotonic()
+
+    def worthwhile(self) -> int:
+        """How many files a batch is to have at least, at this pace."""
+        with self._lock:
+            return worthwhile(self._files, time.monotonic() - self._first_at_s)
 
     def note_timeout(self) -> None:
         with self._lock:

@@ -4,7 +4,7 @@ Touched files are read here, for their MD5; nothing is sent. Called by run, on
 its thread.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from farcopy.core.errors import FileError, SourceVanished
 from farcopy.core.model import (
@@ -30,6 +30,8 @@ AGAIN_AT_MOST = 20_000
 class Intake:
     """Between the plans of one run and its batches.
 
+    at_least: asked how many files are worth a batch.
+
     may_send: False only looks: what would be sent is left as it is. Of what was seen and is
     not in the ledger as due: young files, not at rest yet; unreadable ones; is_cut: there are
     others, since the run ended.
@@ -46,6 +48,7 @@ class Intake:
         log: RunLog,
         clock: Clock,
         settle_s: float,
+        at_least: Callable[[], int] = lambda: 1,
     ) -> None:
         self._run_id = run_id
         self._ledger = ledger
@@ -55,6 +58,7 @@ class Intake:
         self._log = log
         self._clock = clock
         self._settle_s = settle_s
+        self._at_least = at_least
         self._due: list[SourceFile] = []
         self._due_bytes = 0
         self._again: list[SourceFile] = []
@@ -140,7 +144,7 @@ class Intake:
             count = next_batch(
                 len(self._due), self._due_bytes,
                 batch_limit(self._handed_out, self._connections), self._connections,
-                is_hungry=self._dispatcher.is_hungry(),
+                is_hungry=self._dispatcher.is_hungry(), at_least=self._at_least(),
             )
             if not count:
                 return

@@ -16,7 +16,7 @@ from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.core.model import Plan, SourceFile, Upheaval
 from farcopy.core.ports import Clock, Dispatcher, Ledger, RunLog, Source, Worker
 from farcopy.core.stock import RootFound, SourcesSeen
-from farcopy.engine.control import RunControl
+from farcopy.engine.control import Pace, RunControl
 from farcopy.engine.intake import Intake
 from farcopy.engine.survey import Stretch, look_through, survey
 from farcopy.planning.plan import Occasion
@@ -62,6 +62,7 @@ class Run:
         control: RunControl,
         log: RunLog,
         clock: Clock,
+        pace: Pace | None = None,
     ) -> None:
         self._rules = rules
         self._sources = {source.label: source for source in sources}
@@ -74,6 +75,7 @@ class Run:
         self._intake = Intake(
             run_id, ledger=ledger, dispatcher=dispatcher, connections=connections,
             control=control, log=log, clock=clock, settle_s=rules.settle_s,
+            at_least=pace.worthwhile if pace else lambda: 1,
         )
         self._let_through = (0, 0)
         self._files = self._excluded = 0

@@ -215,6 +215,7 @@ def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> None:
         control=control,
         log=outfit.progress,
         clock=clock,
+        pace=outfit.pace,
     )
     try:
         run.execute()
