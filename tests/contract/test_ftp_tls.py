@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from farcopy.core.config import SyncSettings
 from farcopy.core.errors import DataConnectionFailed, FarcopyError, TlsFailed, TooManyConnections
 from farcopy.ftp.host import HostProfile
 from farcopy.ftp.remote import FtpRemote
@@ -188,6 +189,21 @@ def test_auto_goes_on_in_clear_text_only_where_the_server_has_no_tls(
     server.heard.clear()
     assert isinstance(open_error(settings_for(server.port, tls="required")), TlsFailed)
     assert isinstance(open_error(settings_for(server.port, is_tls_known=True)), TlsFailed)
+    assert heard_no_password(server)
+
+
+@pytest.mark.parametrize("mode", ["auto", "off"])
+@pytest.mark.parametrize("trust", ["ftp_tls_ca", "ftp_tls_fingerprint"])
+def test_who_names_what_to_trust_never_sends_a_password_in_clear(
+    mode: str, trust: str, mumblers: list[Mumbler], authority: trustme.CA, tmp_path: Path
+) -> None:
+    authority.cert_pem.write_to_path(str(ca := tmp_path / "ca.pem"))
+    value = {"ftp_tls_ca": str(ca), "ftp_tls_fingerprint": "ab" * 32}[trust]
+    mumblers.append(server := Mumbler(b"220 Hi\r\n", GOOD | {"AUTH": b"502 No.\r\n"}))
+    settings = SyncSettings(ftp_host="127.0.0.1", ftp_port=server.port, ftp_username="u",
+                            ftp_password="canary", ftp_tls=mode, **{trust: value})  # type: ignore[arg-type]
+    assert isinstance(open_error(SessionSettings.of(settings, deadlines=SHORT)), TlsFailed)
+    assert server.heard
     assert heard_no_password(server)
 
 

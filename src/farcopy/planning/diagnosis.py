@@ -57,8 +57,8 @@ _BY_SIGN: Final = {
     ),
     Sign.NOT_OFFERED: Diagnosis(
         "The server offers no TLS, and these settings do not do without.",
-        "Ask your host for FTPS (explicit TLS). With ftp_tls off, images and password can be "
-        "read on the way.",
+        "Ask your host for FTPS (explicit TLS). With ftp_tls off, and neither ftp_tls_ca nor "
+        "ftp_tls_fingerprint, images and password can be read on the way.",
     ),
     Sign.CA_UNREADABLE: Diagnosis(
         "The file named in ftp_tls_ca cannot be read, or holds no certificate.",
