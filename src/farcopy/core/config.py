@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Final, Literal
 
+from farcopy.core.addresses import is_allowed_address
 from farcopy.core.errors import PasswordRequired, SettingsInvalid
 from farcopy.core.patterns import is_pattern
 
@@ -260,7 +261,7 @@ def _problem_of_host(host: str) -> str:
     address = literal_address(host)
     if address is not None:
         return "" if is_allowed_address(address) else (
-            "must not be a link-local, multicast or unspecified address")
+            "must not be a link-local, multicast, unspecified or cloud metadata address")
     labels = host.removesuffix(".").split(".")
     if all(_HOST_LABEL.fullmatch(label) for label in labels):
         return ""
@@ -275,19 +276,6 @@ def literal_address(host: str) -> IPv4Address | IPv6Address | None:
         return None
     # "fe80::1%eth0" parses; a zone has no place in a stored setting.
     return None if "%" in host else address
-
-
-def is_allowed_address(address: IPv4Address | IPv6Address) -> bool:
-    """Link-local, multicast and unspecified addresses are never an FTP server of an admin.
-
-    They reach cloud metadata services and the like; private and loopback are fine.
-    """
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    in_zero_net = isinstance(address, IPv4Address) and address.packed[0] == 0
-    is_broadcast = address == IPv4Address("255.255.255.255")
-    return not (address.is_link_local or address.is_multicast or address.is_unspecified
-                or in_zero_net or is_broadcast)
 
 
 def _source_path(text: str) -> PurePosixPath | PureWindowsPath:

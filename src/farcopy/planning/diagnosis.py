@@ -90,7 +90,8 @@ _BY_STEP_AND_CODE: Final = {
         "Check ftp_host for a typing error; then the DNS settings of this machine.",
     ),
     (Step.NAME, "host_refused"): Diagnosis(
-        "The name leads to an address that is never an FTP server (link-local or multicast).",
+        "The name leads to an address that is never an FTP server (link-local, multicast, "
+        "or a cloud's metadata).",
         "Check ftp_host, and what your name server says of it.",
     ),
     (Step.CONNECTION, "connect_failed"): Diagnosis(
