@@ -128,8 +128,8 @@ FIELDS: Final[tuple[Field, ...]] = (
           "is required, and must not be off.",
           choices=("auto", "required", "off"), is_nullable=False),
     Field("ftp_tls_ca", "string",
-          "File with CA certificates (PEM) to verify the server with, instead of the "
-          "system's."),
+          "File with CA certificates (PEM, 1 MiB at most) to verify the server with, instead "
+          "of the system's."),
     Field("ftp_tls_fingerprint", "string",
           "SHA-256 fingerprint of the server's certificate (64 hex digits, colons allowed), "
           "trusted instead of a CA."),

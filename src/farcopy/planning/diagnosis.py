@@ -62,7 +62,8 @@ _BY_SIGN: Final = {
     ),
     Sign.CA_UNREADABLE: Diagnosis(
         "The file named in ftp_tls_ca cannot be read, or holds no certificate.",
-        "Check its path, its permissions, and that it is PEM (BEGIN CERTIFICATE).",
+        "Check its path, its permissions, and that it is PEM (BEGIN CERTIFICATE): a plain file "
+        "of 1 MiB at most.",
     ),
     Sign.NEEDS_TLS: Diagnosis(
         "The server takes logins over TLS only, and ftp_tls is off.",
