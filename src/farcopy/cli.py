@@ -33,6 +33,7 @@ from farcopy.process import (
     set_up,
     stop_on_signals,
 )
+from farcopy.saying import say
 from farcopy.web.listening import Listening
 
 EXIT_FAILED = 1
@@ -48,16 +49,16 @@ def main() -> None:
     try:
         cli(standalone_mode=True)
     except SettingsInvalid as error:
-        click.echo("\n".join(wording.problem_lines(error)), err=True)
+        say(wording.problem_lines(error), err=True)
         sys.exit(EXIT_FAILED)
     except FarcopyError as error:
-        click.echo(f"farcopy: {wording.error_text(error)}", err=True)
+        say([f"farcopy: {wording.error_text(error)}"], err=True)
         sys.exit(EXIT_ANOTHER_RUN if isinstance(error, RunAlreadyOn) else EXIT_FAILED)
     except Exception as error:
         line = wording.foreign_text(error)
         if line is None:
             raise
-        click.echo(f"farcopy: {line}", err=True)
+        say([f"farcopy: {line}"], err=True)
         sys.exit(EXIT_FAILED)
 
 
@@ -194,7 +195,7 @@ def configure(ftp_password_stdin: bool, as_json: bool, **options: Any) -> None:
     for name, value in values.items():
         click.echo(f"{name:<{width}}  {'-' if value is None else json.dumps(value)}")
     for warning in view.warnings:
-        click.echo(f"warning: {wording.in_shell(warning)}", err=True)
+        say([f"warning: {wording.in_shell(warning)}"], err=True)
 
 
 # --- runs ---
@@ -219,7 +220,7 @@ def sync(dry_run: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(answers.sync(summary)))
     else:
-        click.echo(wording.in_shell("\n".join(summary_lines(summary))))
+        say(wording.in_shell("\n".join(summary_lines(summary))))
     sys.exit(EXIT_OF[summary.state])
 
 
@@ -280,8 +281,8 @@ def _dry_run(as_json: bool) -> None:
         due_bytes += action.file.size_bytes
         if not as_json:
             file = action.file
-            click.echo(f"{action.kind.value:5} {action.reason.value:12} {file.size_bytes:>12} "
-                       f"{file.root}/{file.relative_path}")
+            say([f"{action.kind.value:5} {action.reason.value:12} "
+                 f"{file.size_bytes:>12} {file.root}/{file.relative_path}"])
     if as_json:
         click.echo(json.dumps({**counts, "bytes": due_bytes}))
     else:
@@ -312,9 +313,9 @@ def status(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(answers.status(view, timezone.now())))
     else:
-        click.echo(wording.in_shell("\n".join(status_lines(view))))
+        say(wording.in_shell("\n".join(status_lines(view))))
         if not view.is_service_running:
-            click.echo(f"Home:       {environment.home} (no service runs on it)")
+            say([f"Home:       {environment.home} (no service runs on it)"])
     sys.exit(EXIT_OF_OFF_SITE[view.health.off_site])
 
 

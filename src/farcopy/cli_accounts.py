@@ -11,6 +11,7 @@ from collections.abc import Callable
 import click
 
 from farcopy.process import set_up
+from farcopy.saying import printable, say
 
 EXIT_FAILED = 1
 _ROLES = "admin, radiologist, technician or viewer; only admin may steer farcopy."
@@ -54,7 +55,7 @@ def list_accounts(as_json: bool) -> None:
     for account in users.accounts():
         state = "active" if account.is_active else "disabled"
         locked = "\tlocked" if account.is_locked_out else ""
-        click.echo(f"{account.username}\t{account.role}\t{state}{locked}")
+        click.echo(f"{printable(account.username)}\t{account.role}\t{state}{locked}")
 
 
 @user.command("role")
@@ -170,7 +171,7 @@ def _change(change: Callable[[], None], **given: str) -> None:
         value = given.get(problem.field)
         named = f" (given: {shlex.quote(value)})" if value is not None else ""
         following = ": farcopy user list shows them" if isinstance(problem, UserUnknown) else ""
-        click.echo(f"farcopy: {problem}{named}{following}", err=True)
+        say([f"farcopy: {problem}{named}{following}"], err=True)
         sys.exit(EXIT_FAILED)
 
 

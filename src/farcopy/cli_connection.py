@@ -12,6 +12,7 @@ import click
 from farcopy.core.errors import FarcopyError, RemotePathMissing
 from farcopy.planning.words import count
 from farcopy.process import set_up
+from farcopy.saying import say
 from farcopy.wording import in_shell
 
 EXIT_FAILED: Final = 1
@@ -30,8 +31,8 @@ def test_connection(as_json: bool) -> None:
     except FarcopyError as error:
         if not error.cause_word:
             raise
-        click.echo(f"Failed to connect to FTP server: {error.cause_word}\n"
-                   f"{in_shell(error.text)}", err=True)
+        say([f"Failed to connect to FTP server: {error.cause_word}", in_shell(error.text)],
+            err=True)
         if isinstance(error, RemotePathMissing):
             click.echo("A sync makes the directory if it is not there; this test makes nothing.",
                        err=True)
@@ -40,9 +41,9 @@ def test_connection(as_json: bool) -> None:
         click.echo(json.dumps(answers.probe(overview.configuration().settings, result)))
         return
     how = "encrypted" if result.is_tls else "NOT encrypted"
-    click.echo(f"FTP connection successful ({how}); "
-               f"{count(result.files_in_directory, 'file')} directly in {result.ftp_path}, "
-               f"and {result.files_held:,} that farcopy holds below it")
+    say([f"FTP connection successful ({how}); "
+         f"{count(result.files_in_directory, 'file')} directly in {result.ftp_path}, "
+         f"and {result.files_held:,} that farcopy holds below it"])
 
 
 @click.command()
@@ -60,7 +61,7 @@ def doctor(as_json: bool) -> None:
     for finding in findings():
         found.append(finding)
         if not as_json:
-            click.echo(in_shell("\n".join(finding_lines(finding))))
+            say(in_shell("\n".join(finding_lines(finding))))
     data = as_data(found)
     if as_json:
         click.echo(json.dumps(data))

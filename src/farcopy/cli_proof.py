@@ -12,6 +12,7 @@ import click
 
 from farcopy.core.errors import Interrupted
 from farcopy.process import set_up, stop_on_signals
+from farcopy.saying import say
 from farcopy.wording import error_text
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def verify(paths: tuple[str, ...], sample: float, size_only: bool, as_json: bool
         click.echo(json.dumps(_verify_data(result)))
     else:
         ended = _ended_line(result.error, stop, bar, "what was found is written down")
-        click.echo("\n".join(_verify_lines(result, ended)))
+        say(_verify_lines(result, ended))
     sys.exit(_verify_exit(result))
 
 
@@ -180,7 +181,7 @@ def fetch(paths: tuple[str, ...], directory: Path, as_json: bool) -> None:
     else:
         ended = _ended_line(result.error, stop, bar, "what was fetched stays; "
                             "call it again to go on")
-        click.echo("\n".join(_fetch_lines(result, ended)))
+        say(_fetch_lines(result, ended))
     sys.exit(_fetch_exit(result))
 
 
@@ -249,7 +250,7 @@ def rebuild(read_back: bool, as_json: bool) -> None:
     stop = stop_on_signals()
     mended = rebuilding.mend_database(environment)
     if mended:
-        click.echo("\n".join(_mended_lines(mended)), err=True)
+        say(_mended_lines(mended), err=True)
     bar = WorkBar("rebuilding")
     result = rebuilding.rebuild(environment, stop, reads_back=read_back, meter=bar)
     bar.close()
@@ -257,7 +258,7 @@ def rebuild(read_back: bool, as_json: bool) -> None:
         click.echo(json.dumps(_rebuild_data(result, mended)))
     else:
         ended = _ended_line(result.error, stop, bar, "what was found stays")
-        click.echo("\n".join(_rebuild_lines(result, ended)))
+        say(_rebuild_lines(result, ended))
     if result.error:
         sys.exit(EXIT_FAILED)
     sys.exit(EXIT_WRONG if result.has_due else 0)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farcopy.process import set_up
+from farcopy.saying import say
 from farcopy.wording import error_text
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def audit_verify(with_remote: bool, as_json: bool) -> None:
     from farcopy.service import trail_check
 
     result = trail_check.verify(with_remote=with_remote)
-    click.echo(json.dumps(_verify_data(result)) if as_json else "\n".join(_verify_lines(result)))
+    say([json.dumps(_verify_data(result))] if as_json else _verify_lines(result))
     if not result.checked.is_whole:
         sys.exit(EXIT_BROKEN)
     sys.exit(EXIT_FAILED if result.remote_error else 0)
@@ -107,7 +108,6 @@ def audit_list(
     from farcopy.service import answers, auditing
     from farcopy.service.times import shown
     from farcopy.store import trail as stored
-    from farcopy.terminal import printable
 
     which = stored.Wanted(since=_moment(since), until=_moment(until), **wanted)
     found = stored.latest(which, limit + 1, before)
@@ -116,10 +116,10 @@ def audit_list(
         return
     for entry in found[:limit]:
         # Who was refused chose his name himself.
-        click.echo(printable(
+        say([
             f"{entry.id:>6}  {shown(entry.created_at)}  {entry.username or '-':16}  "
             f"{entry.action:24}  {entry.response_status or '-':>3}  {entry.ip_address}"
-        ))
+        ])
 
 
 def _moment(day: datetime | None) -> datetime | None:

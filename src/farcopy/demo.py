@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 from farcopy.core.states import RunState
+from farcopy.saying import say
 from farcopy.web.listening import Listening
 
 _OLD_S = 24 * 3600
@@ -74,7 +75,7 @@ def _demonstrate(
     )
     click.echo("3. Sync:")
     summary = run_and_show(environment)
-    click.echo("\n".join(f"   {line}" for line in summary_lines(summary)))
+    say(f"   {line}" for line in summary_lines(summary))
     is_equal = _compare(folder)
     if summary.state is not RunState.SUCCESS or not is_equal:
         sys.exit(1)

@@ -20,6 +20,7 @@ import click
 from farcopy.core.errors import EngineBusy, KeyUnusable, RunAlreadyOn, ServiceNotRunning
 from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.core.states import RunEnd, SyncType
+from farcopy.saying import say
 from farcopy.web.listening import Listening
 from farcopy.wording import error_text
 
@@ -65,8 +66,8 @@ def set_up(
     home = home_directory()
     is_new = prepare_home(home)
     if is_new and tells_home:
-        click.echo(f"farcopy: a new home was made in {home}; set FARCOPY_HOME if yours is "
-                   "elsewhere", err=True)
+        say([f"farcopy: a new home was made in {home}; set FARCOPY_HOME if yours is elsewhere"],
+            err=True)
     with _uncollected():
         import django
 
@@ -88,14 +89,14 @@ def set_up(
         if needs_key and not is_lasting:
             raise
         if is_lasting:
-            click.echo(f"farcopy: {error_text(error)}; waiting for it", err=True)
+            say([f"farcopy: {error_text(error)}; waiting for it"], err=True)
     try:
         if with_database:
             prepare_database()
     except LedgerTrouble as trouble:
         if not is_lasting:
             raise
-        click.echo(f"farcopy: {error_text(trouble)}; waiting for it", err=True)
+        say([f"farcopy: {error_text(trouble)}; waiting for it"], err=True)
     if with_database and tells_home and not is_new and not is_lasting:
         _tell_usual_home(environment)
     return environment
@@ -112,8 +113,8 @@ def _tell_usual_home(environment: "Environment") -> None:
 
     with contextlib.suppress(LedgerTrouble):
         if lease.live_kind(timezone.now()) != "service":
-            click.echo(f"farcopy: this is the home {environment.home}, on which no service runs",
-                       err=True)
+            say([f"farcopy: this is the home {environment.home}, on which no service runs"],
+                err=True)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
+from farcopy.saying import printable, say
 from farcopy.service import overview
 from farcopy.service.meter import Meter
 from farcopy.service.overview import CurrentSync, StatusView
@@ -99,7 +100,7 @@ def summary_lines(summary: RunSummary) -> list[str]:
         lines.append(summary.error_message)
     lines.extend(f"  {line}" for line in summary.errors if line != summary.error_message)
     lines.extend(f"warning: {warning}" for warning in summary.warnings)
-    return lines
+    return list(map(printable, lines))
 
 
 def status_lines(view: StatusView) -> list[str]:
@@ -140,7 +141,7 @@ def status_lines(view: StatusView) -> list[str]:
         for run in view.history
     )
     lines.extend(f"warning: {warning}" for warning in view.configuration.warnings)
-    return lines
+    return list(map(printable, lines))
 
 
 def finding_lines(finding: "Finding") -> list[str]:
@@ -151,7 +152,7 @@ def finding_lines(finding: "Finding") -> list[str]:
     lines.extend(f"        {name}: {value}" for name, value in finding.result.seen)
     if diagnosis is not None:
         lines += [f"        {diagnosis.cause}", f"        {diagnosis.action}"]
-    return lines
+    return list(map(printable, lines))
 
 
 def size_text(size_bytes: float) -> str:
@@ -160,11 +161,6 @@ def size_text(size_bytes: float) -> str:
             return f"{size_bytes:.0f} B" if unit == "B" else f"{size_bytes:.1f} {unit}"
         size_bytes /= 1024
     return f"{size_bytes:.1f} TiB"
-
-
-def printable(line: str) -> str:
-    """Without the control signs that others may have put into a name."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in line)
 
 
 def _files(done: int, due: int) -> str:
@@ -217,7 +213,7 @@ class WorkBar(Meter):
         """A line on standard output, above the bar. Names are shown without their control signs."""
         if self._bar is not None:
             self._bar.clear()
-        print(printable(line), flush=True)
+        say([line])
 
     def close(self) -> None:
         if self._is_shown and (self._bar is not None or self.files_done):

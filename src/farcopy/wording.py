@@ -14,6 +14,7 @@ from typing import Final
 from farcopy.core.config import FIELDS_BY_NAME
 from farcopy.core.errors import FarcopyError, PasswordRequired, SettingsInvalid
 from farcopy.core.ledger_errors import LedgerReadOnly, LedgerTrouble
+from farcopy.saying import printable
 from farcopy.store.refusals import reason, why_read_only
 
 _KEY: Final = re.compile(rf"(?<![\w/\\.-])({'|'.join(FIELDS_BY_NAME)})(?![\w/\\-]|\.\w)")
@@ -83,12 +84,12 @@ def error_text(error: FarcopyError) -> str:
     about = "; ".join(part for part in parts if part)
     text = in_shell(error.text) + (f" ({in_shell(about)})" if about else "")
     following = _NEXT.get(error.code)
-    return f"{text}: {following}" if following else text
+    return printable(f"{text}: {following}" if following else text)
 
 
 def problem_lines(error: SettingsInvalid) -> list[str]:
     """Each bad setting by its option."""
-    return [f"{option_of(name)}: {_KEY.sub(lambda found: option_of(found[1]), what)}"
+    return [printable(f"{option_of(name)}: {_KEY.sub(lambda found: option_of(found[1]), what)}")
             for name, what in error.problems.items()]
 
 

@@ -1,12 +1,14 @@
 """Fetching from a hostile remote, onto a real disk: nothing lands outside, or half."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
-from farcopy.core.errors import Interrupted, TargetOccupied
+from farcopy.core.errors import Interrupted, LocalName, TargetOccupied
 from farcopy.engine.fetch import Fetched, Fetcher, Wanted, walk
 from farcopy.engine.reading import ReadingSession
 from farcopy.service.landing import FolderTarget
@@ -110,7 +112,7 @@ def test_a_file_that_came_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
 def test_without_hard_links_it_works_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_links(*_: object) -> None:
+    def no_links(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", no_links)
@@ -133,3 +135,84 @@ def test_a_file_where_a_folder_is_needed_is_left_alone(
     server.files["orthanc/a"] = b"a"
     assert fetcher.fetch(Wanted(PurePosixPath("orthanc/a"))) is Fetched.OCCUPIED
     assert read_tree(tmp_path) == {"to/orthanc": b"mine"}
+
+
+NEEDS_LINKS = pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links")
+
+
+@NEEDS_LINKS
+@pytest.mark.parametrize("link", ["orthanc", "orthanc/deep"])
+def test_nothing_is_made_through_a_link_in_the_target(tmp_path: Path, link: str) -> None:
+    outside, to = tmp_path / "outside", tmp_path / "to"
+    outside.mkdir()
+    (to / link).parent.mkdir(parents=True)
+    (to / link).symlink_to(outside)
+    target = FolderTarget(to)
+    path = PurePosixPath("orthanc/deep/deeper/a")
+    assert target.find_md5(path, 1) is None
+    with pytest.raises(LocalName):
+        target.new_file(path)
+    assert list(outside.iterdir()) == []
+
+
+@NEEDS_LINKS
+def test_a_file_behind_a_link_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"x")
+    (tmp_path / "to/orthanc").mkdir(parents=True)
+    (tmp_path / "to/orthanc/a").symlink_to(tmp_path / "secret")
+    (tmp_path / "to/deep").symlink_to(tmp_path)
+    target = FolderTarget(tmp_path / "to")
+    assert target.find_md5(PurePosixPath("orthanc/a"), 1) == ""
+    assert target.find_md5(PurePosixPath("deep/secret"), 1) is None
+
+
+@NEEDS_LINKS
+def test_a_link_swapped_in_right_after_a_look_leads_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside, deep = tmp_path / "outside", tmp_path / "to/orthanc/deep"
+    outside.mkdir()
+    look = os.stat
+
+    def look_and_swap(path: Any, **how: Any) -> os.stat_result:
+        seen = look(path, **how)
+        if path in ("deep", str(deep)) and not os.path.islink(deep):  # noqa: PTH114
+            deep.rmdir()
+            deep.symlink_to(outside)
+        return seen
+
+    target = FolderTarget(tmp_path / "to")
+    monkeypatch.setattr(os, "stat", look_and_swap)
+    with pytest.raises(LocalName):
+        target.new_file(PurePosixPath("orthanc/deep/er/a"))
+    monkeypatch.undo()
+    assert deep.is_symlink()
+    assert list(outside.iterdir()) == []
+
+
+@NEEDS_LINKS
+def test_a_link_swapped_in_while_a_file_is_written_gets_nothing(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "to/orthanc"
+    outside.mkdir()
+    with FolderTarget(tmp_path / "to").new_file(PurePosixPath("orthanc/a")) as new:
+        new.write(b"ours")
+        folder.rename(tmp_path / "aside")
+        folder.symlink_to(outside)
+        new.keep(7_000_000_000)
+    assert list(outside.iterdir()) == []
+    assert read_tree(tmp_path / "aside") == {"a": b"ours"}
+
+
+def test_no_descriptor_of_the_target_stays_open(tmp_path: Path) -> None:
+    if not (held := Path("/proc/self/fd")).is_dir():
+        pytest.skip("descriptors are counted on Linux only")
+    target = FolderTarget(tmp_path)
+    before = len(list(held.iterdir()))
+    path = PurePosixPath("orthanc/a")
+    with target.new_file(path) as new:
+        new.keep(None)
+    assert target.find_md5(path, 0)
+    for wrong in ("orthanc/a/b", "n" * 300 + "/a"):
+        with pytest.raises((TargetOccupied, LocalName)):
+            target.new_file(PurePosixPath(wrong))
+    assert len(list(held.iterdir())) == before

@@ -23,7 +23,10 @@ def test_an_unreachable_port_is_told(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["169.254.169.254", "0.0.0.0", "224.0.0.1", "::", "fe80::1", "::ffff:169.254.1.1"]
+    "host",
+    ["169.254.169.254", "0.0.0.0", "224.0.0.1", "::", "fe80::1", "::ffff:169.254.1.1",
+     "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "2001:0:a9fe:a9fe::1", "::a9fe:a9fe",
+     "fd00:ec2::254"],
 )
 def test_a_forbidden_address_is_never_connected_to(host: str) -> None:
     assert isinstance(open_error(at_port(21, host=host)), HostRefused)

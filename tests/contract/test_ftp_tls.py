@@ -1,8 +1,11 @@
 """TLS: what is trusted, what is refused, and that no password travels in clear text after all."""
 
 import hashlib
+import os
 import socket
 import ssl
+import sys
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +13,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from farcopy.core.config import SyncSettings
 from farcopy.core.errors import DataConnectionFailed, FarcopyError, TlsFailed, TooManyConnections
+from farcopy.ftp import tls
 from farcopy.ftp.host import HostProfile
 from farcopy.ftp.remote import FtpRemote
 from farcopy.ftp.session import Session
@@ -159,6 +164,49 @@ def test_a_ca_file_that_is_missing_is_told(tmp_path: Path, mumblers: list[Mumble
     assert isinstance(open_error(missing), TlsFailed)
 
 
+def make_odd(kind: str, path: Path) -> Path:
+    match kind:
+        case "fifo":
+            os.mkfifo(path)
+        case "directory":
+            path.mkdir()
+        case "device":
+            return Path("/dev/zero")
+        case "link to a device":
+            path.symlink_to("/dev/zero")
+        case "ten gigabytes":
+            with path.open("wb") as file:
+                file.truncate(10 * 1024**3)  # a hole: it takes no room
+        case "empty":
+            path.touch()
+    return path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no FIFOs and devices")
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    "kind", ["fifo", "directory", "device", "link to a device", "ten gigabytes", "empty"]
+)
+def test_a_ca_file_that_is_no_small_plain_file_is_told_at_once(kind: str, tmp_path: Path) -> None:
+    path = make_odd(kind, tmp_path / "ca.pem")
+    tracemalloc.start()
+    try:
+        with pytest.raises(TlsFailed) as raised:
+            tls.make_context(settings_for(21, ca_file=str(path)), is_p256_only=True)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 1024**2
+    finally:
+        tracemalloc.stop()
+    assert raised.value.detail == tls.CA_UNREADABLE
+
+
+def test_a_ca_file_may_have_words_in_any_encoding_between_its_certificates(
+    leaf: trustme.LeafCert, ca_file: Path, mumblers: list[Mumbler]
+) -> None:
+    ca_file.write_bytes("# Krankenhaus Süd\n".encode("latin-1") + ca_file.read_bytes() + b"\xff\n")
+    mumblers.append(server := TlsMumbler(leaf, GOOD))
+    assert open_error(settings_for(server.port, ca_file=str(ca_file))) is None
+
+
 def test_bytes_sent_ahead_of_the_handshake_are_an_injection(
     leaf: trustme.LeafCert, ca_file: Path, mumblers: list[Mumbler]
 ) -> None:
@@ -188,6 +236,21 @@ def test_auto_goes_on_in_clear_text_only_where_the_server_has_no_tls(
     server.heard.clear()
     assert isinstance(open_error(settings_for(server.port, tls="required")), TlsFailed)
     assert isinstance(open_error(settings_for(server.port, is_tls_known=True)), TlsFailed)
+    assert heard_no_password(server)
+
+
+@pytest.mark.parametrize("mode", ["auto", "off"])
+@pytest.mark.parametrize("trust", ["ftp_tls_ca", "ftp_tls_fingerprint"])
+def test_who_names_what_to_trust_never_sends_a_password_in_clear(
+    mode: str, trust: str, mumblers: list[Mumbler], authority: trustme.CA, tmp_path: Path
+) -> None:
+    authority.cert_pem.write_to_path(str(ca := tmp_path / "ca.pem"))
+    value = {"ftp_tls_ca": str(ca), "ftp_tls_fingerprint": "ab" * 32}[trust]
+    mumblers.append(server := Mumbler(b"220 Hi\r\n", GOOD | {"AUTH": b"502 No.\r\n"}))
+    settings = SyncSettings(ftp_host="127.0.0.1", ftp_port=server.port, ftp_username="u",
+                            ftp_password="canary", ftp_tls=mode, **{trust: value})  # type: ignore[arg-type]
+    assert isinstance(open_error(SessionSettings.of(settings, deadlines=SHORT)), TlsFailed)
+    assert server.heard
     assert heard_no_password(server)
 
 

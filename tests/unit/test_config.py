@@ -209,6 +209,18 @@ def test_a_web_folder_and_a_plain_line_are_warned_of() -> None:
     assert standing_warnings(replace(CONFIGURED, ftp_tls="required"), seen_tls=False) == ()
 
 
+@pytest.mark.parametrize("trust", [{"ftp_tls_ca": "/ca.pem"}, {"ftp_tls_fingerprint": "ab" * 32}])
+def test_plain_ftp_is_refused_beside_a_ca_or_a_pinned_certificate(trust: dict[str, str]) -> None:
+    plain = replace(CONFIGURED, ftp_tls="off")
+    assert "ftp_tls" in problems(plain, {**trust, "ftp_password": "p"})
+    pinned = apply_changes(CONFIGURED, {**trust, "ftp_password": "p"})
+    assert "ftp_tls" in problems(pinned, {"ftp_tls": "off", "ftp_password": "p"})
+    assert standing_warnings(pinned, seen_tls=False) == ()
+    # Of before this rule: another setting may be changed, and the connection is encrypted.
+    both = replace(pinned, ftp_tls="off")
+    assert apply_changes(both, {"sync_interval": 5}).tls_in_force == "required"
+
+
 def test_the_password_is_not_in_the_repr() -> None:
     assert "secret" not in repr(CONFIGURED)
 

@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Final, Literal
 
+from farcopy.core.addresses import is_allowed_address
 from farcopy.core.errors import PasswordRequired, SettingsInvalid
 from farcopy.core.patterns import is_pattern
 
@@ -69,6 +70,11 @@ class SyncSettings:
         return self.orthanc_storage_path is not None or self.hospital_data_path is not None
 
     @property
+    def tls_in_force(self) -> str:
+        """ftp_tls as it counts: whoever names what to trust is never spoken to in clear text."""
+        return "required" if self.ftp_tls_ca or self.ftp_tls_fingerprint else self.ftp_tls
+
+    @property
     def destination_label(self) -> str:
         return destination_label(self.ftp_host or "")
 
@@ -118,11 +124,12 @@ FIELDS: Final[tuple[Field, ...]] = (
           "true: passive mode, the client opens data connections; false: active mode."),
     Field("ftp_tls", "string",
           "auto: encrypt wherever the server offers it; required: never without; off: plain "
-          "FTP. Certificates are always verified.",
+          "FTP. Certificates are always verified. With ftp_tls_ca or ftp_tls_fingerprint it "
+          "is required, and must not be off.",
           choices=("auto", "required", "off"), is_nullable=False),
     Field("ftp_tls_ca", "string",
-          "File with CA certificates (PEM) to verify the server with, instead of the "
-          "system's."),
+          "File with CA certificates (PEM, 1 MiB at most) to verify the server with, instead "
+          "of the system's."),
     Field("ftp_tls_fingerprint", "string",
           "SHA-256 fingerprint of the server's certificate (64 hex digits, colons allowed), "
           "trusted instead of a CA."),
@@ -170,11 +177,9 @@ def apply_changes(
     if values.get("ftp_password") == PASSWORD_MASK:
         del values["ftp_password"]
     proposed = replace(current, **values)  # type: ignore[arg-type]  # types checked per field
-    problems |= {
-        name: problem
-        for name, problem in _problems_between_fields(proposed, allowed_roots).items()
-        if name not in problems
-    }
+    between = _problem_of_trust(proposed, values)
+    between |= _problems_between_fields(proposed, allowed_roots)
+    problems |= {name: problem for name, problem in between.items() if name not in problems}
     if problems:
         raise SettingsInvalid(problems)
     if "ftp_password" not in values and _sends_password_elsewhere(current, proposed):
@@ -256,7 +261,7 @@ def _problem_of_host(host: str) -> str:
     address = literal_address(host)
     if address is not None:
         return "" if is_allowed_address(address) else (
-            "must not be a link-local, multicast or unspecified address")
+            "must not be a link-local, multicast, unspecified or cloud metadata address")
     labels = host.removesuffix(".").split(".")
     if all(_HOST_LABEL.fullmatch(label) for label in labels):
         return ""
@@ -271,19 +276,6 @@ def literal_address(host: str) -> IPv4Address | IPv6Address | None:
         return None
     # "fe80::1%eth0" parses; a zone has no place in a stored setting.
     return None if "%" in host else address
-
-
-def is_allowed_address(address: IPv4Address | IPv6Address) -> bool:
-    """Link-local, multicast and unspecified addresses are never an FTP server of an admin.
-
-    They reach cloud metadata services and the like; private and loopback are fine.
-    """
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    in_zero_net = isinstance(address, IPv4Address) and address.packed[0] == 0
-    is_broadcast = address == IPv4Address("255.255.255.255")
-    return not (address.is_link_local or address.is_multicast or address.is_unspecified
-                or in_zero_net or is_broadcast)
 
 
 def _source_path(text: str) -> PurePosixPath | PureWindowsPath:
@@ -329,6 +321,14 @@ def _problems_between_fields(
     return problems
 
 
+def _problem_of_trust(settings: SyncSettings, values: Mapping[str, object]) -> dict[str, str]:
+    """Settings of before this rule may hold both: they keep nobody from changing another."""
+    is_both = settings.ftp_tls == "off" and settings.tls_in_force != "off"
+    if is_both and not values.keys().isdisjoint(("ftp_tls", "ftp_tls_ca", "ftp_tls_fingerprint")):
+        return {"ftp_tls": "must not be off with ftp_tls_ca or ftp_tls_fingerprint"}
+    return {}
+
+
 def _sends_password_elsewhere(old: SyncSettings, new: SyncSettings) -> bool:
     """A stolen session must not send the stored password to a server of its own."""
     if old.ftp_password is None:
@@ -360,9 +360,10 @@ def standing_warnings(settings: SyncSettings, *, seen_tls: bool) -> tuple[str, .
     seen_tls: the destination has answered with TLS before.
     """
     warnings = []
-    is_plain = settings.ftp_tls == "off" or (settings.ftp_tls == "auto" and not seen_tls)
+    mode = settings.tls_in_force
+    is_plain = mode == "off" or (mode == "auto" and not seen_tls)
     if settings.ftp_host and is_plain:
-        how = ("the connection is not encrypted" if settings.ftp_tls == "off"
+        how = ("the connection is not encrypted" if mode == "off"
                else "the connection is not encrypted if the server has no TLS")
         warnings.append(f"{how}: images and the password can be read on the way")
     if _WEB_ROOTS & {part.lower() for part in settings.ftp_path.split("/")}:

@@ -212,7 +212,10 @@ class ConnectFailed(RunError):
 class HostRefused(RunError):
     code = "host_refused"
     cause_word = "connect"
-    text = "the FTP host has a link-local, multicast or unspecified address, which is not allowed"
+    text = (
+        "the FTP host has a link-local, multicast, unspecified or cloud metadata address, "
+        "which is not allowed"
+    )
 
 
 class NotFtp(RunError):

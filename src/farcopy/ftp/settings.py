@@ -79,7 +79,7 @@ class SessionSettings:
             port=settings.ftp_port,
             path=settings.ftp_path,
             is_passive=settings.ftp_passive,
-            tls=modes[settings.ftp_tls],
+            tls=modes[settings.tls_in_force],
             ca_file=settings.ftp_tls_ca,
             fingerprint=settings.ftp_tls_fingerprint,
             is_tls_known=is_tls_known,

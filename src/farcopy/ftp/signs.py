@@ -33,7 +33,7 @@ _SESSION_REUSE: Final = re.compile(
 
 
 def sign_of(error: FarcopyError, mode: TlsMode) -> Sign:
-    """mode: the setting ftp_tls."""
+    """mode: the setting ftp_tls, as it counts."""
     match error:
         case TlsFailed():
             return _of_tls(error, mode)

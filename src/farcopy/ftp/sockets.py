@@ -14,7 +14,8 @@ import threading
 import time
 from collections.abc import Collection
 
-from farcopy.core.config import is_allowed_address, literal_address
+from farcopy.core.addresses import is_allowed_address
+from farcopy.core.config import literal_address
 from farcopy.core.errors import ConnectFailed, DnsFailed, HostRefused, Interrupted
 from farcopy.ftp.settings import Budget
 

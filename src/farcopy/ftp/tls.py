@@ -6,8 +6,11 @@ connection is secured when is session's matter; called by session only.
 
 import hashlib
 import hmac
+import os
 import socket
 import ssl
+import stat
+from pathlib import Path
 
 from farcopy.core.errors import TlsFailed
 from farcopy.ftp.replies import Reply
@@ -15,6 +18,8 @@ from farcopy.ftp.settings import SessionSettings
 from farcopy.ftp.sockets import Guard
 
 NOT_PINNED = "the certificate is not the pinned one"
+MAX_CA_BYTES = 1024 * 1024
+"""All of the web's authorities together are a quarter of this."""
 CA_UNREADABLE = "ftp_tls_ca cannot be read"
 """What stands in `detail`, so that the doctor can tell one cause from another."""
 
@@ -32,7 +37,8 @@ def make_context(settings: SessionSettings, *, is_p256_only: bool) -> ssl.SSLCon
         context.verify_mode = ssl.CERT_NONE  # `check_fingerprint` decides instead
     else:
         try:
-            context = ssl.create_default_context(cafile=settings.ca_file)
+            authorities = _read_ca(settings.ca_file) if settings.ca_file else None
+            context = ssl.create_default_context(cadata=authorities)
         except (OSError, ValueError) as error:
             raise TlsFailed(CA_UNREADABLE) from error
         if settings.ca_file:
@@ -42,6 +48,26 @@ def make_context(settings: SessionSettings, *, is_p256_only: bool) -> ssl.SSLCon
     if is_p256_only:
         context.set_ecdh_curve("prime256v1")
     return context
+
+
+def _read_ca(path: str) -> str:
+    """OpenSSL would wait at a FIFO, and read a file to its end. Raises: OSError, ValueError."""
+    # O_NONBLOCK: to open a FIFO nobody writes to does not wait.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    flags |= getattr(os, "O_NOCTTY", 0)
+    if not stat.S_ISREG(Path(path).stat().st_mode):  # a device may act on being opened
+        raise ValueError(CA_UNREADABLE)
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError(CA_UNREADABLE)
+        pem = file.read(MAX_CA_BYTES + 1)
+    if len(pem) > MAX_CA_BYTES:
+        raise ValueError(CA_UNREADABLE)
+    # Texts between the certificates may be in any encoding; OpenSSL passes over them.
+    text = pem.decode("ascii", "replace").replace("\ufffd", "?")
+    if not text.strip():
+        raise ValueError(CA_UNREADABLE)
+    return text
 
 
 def is_offered(reply: Reply, settings: SessionSettings) -> bool:

@@ -57,12 +57,13 @@ _BY_SIGN: Final = {
     ),
     Sign.NOT_OFFERED: Diagnosis(
         "The server offers no TLS, and these settings do not do without.",
-        "Ask your host for FTPS (explicit TLS). With ftp_tls off, images and password can be "
-        "read on the way.",
+        "Ask your host for FTPS (explicit TLS). With ftp_tls off, and neither ftp_tls_ca nor "
+        "ftp_tls_fingerprint, images and password can be read on the way.",
     ),
     Sign.CA_UNREADABLE: Diagnosis(
         "The file named in ftp_tls_ca cannot be read, or holds no certificate.",
-        "Check its path, its permissions, and that it is PEM (BEGIN CERTIFICATE).",
+        "Check its path, its permissions, and that it is PEM (BEGIN CERTIFICATE): a plain file "
+        "of 1 MiB at most.",
     ),
     Sign.NEEDS_TLS: Diagnosis(
         "The server takes logins over TLS only, and ftp_tls is off.",
@@ -90,7 +91,8 @@ _BY_STEP_AND_CODE: Final = {
         "Check ftp_host for a typing error; then the DNS settings of this machine.",
     ),
     (Step.NAME, "host_refused"): Diagnosis(
-        "The name leads to an address that is never an FTP server (link-local or multicast).",
+        "The name leads to an address that is never an FTP server (link-local, multicast, "
+        "or a cloud's metadata).",
         "Check ftp_host, and what your name server says of it.",
     ),
     (Step.CONNECTION, "connect_failed"): Diagnosis(

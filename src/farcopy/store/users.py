@@ -49,6 +49,10 @@ class LastAdmin(UserProblem):
     text = "this is the last active admin"
 
 
+class CheckedNoLonger(Exception):
+    """The account has another password by now than the one that was checked, or is shut out."""
+
+
 class RoleUnknown(UserProblem):
     field = "role"
     text = f"the role must be one of {', '.join(ROLES)}"
@@ -96,16 +100,36 @@ def add(username: str, role: str, password: str, *, must_change: bool = False) -
         raise NameTaken from error
 
 
-def set_password(username: str, password: str, *, must_change: bool = False) -> None:
-    """Ends the user's sessions and his lockout. Raises: UserUnknown, PasswordWeak."""
+def set_password(
+    username: str, password: str, *, must_change: bool = False, checked: User | None = None
+) -> None:
+    """Ends the user's sessions and his lockout.
+
+    checked: the account as its password was checked, where the old one has to be given.
+    Raises: UserUnknown, PasswordWeak, CheckedNoLonger.
+    """
     user = _get(username)
     _check(password, user)
     user.set_password(password)
     user.must_change_password = must_change
     with transaction.atomic():
+        if checked is not None:
+            lock_as_checked(checked)
         user.save(update_fields=["password", "must_change_password"])
         user.sessions.all().delete()
         lockout.unlock(username)
+
+
+def lock_as_checked(checked: User) -> User:
+    """The account as it is now, locked until the transaction ends. Raises: CheckedNoLonger.
+
+    Between a look at the hash and what follows from it lies a moment in which an admin may
+    have given another password: who knew the old one is nobody then.
+    """
+    user = User.objects.select_for_update().filter(pk=checked.pk).first()
+    if user is None or not user.is_active or user.password != checked.password:
+        raise CheckedNoLonger
+    return user
 
 
 def change(

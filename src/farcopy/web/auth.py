@@ -14,7 +14,7 @@ from ninja import Router
 
 from farcopy.store import lockout, users
 from farcopy.store.models import User
-from farcopy.store.users import UserProblem
+from farcopy.store.users import CheckedNoLonger, UserProblem
 from farcopy.web import refusals, sessions
 from farcopy.web.call import call_of, user_of
 from farcopy.web.fields import FieldReader
@@ -43,12 +43,16 @@ def login(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
     fields.check()
     # Signed in or not: what counts from here is who signs in.
     call.user, call.tried_username = None, username
-    user = _check_password(request, username, secret)
-    if user is None:
+    checked = _check_password(request, username, secret)
+    if checked is None:
         raise Refused(refusals.BAD_CREDENTIALS)
-    with transaction.atomic():
-        sessions.sign_in(request, user, response)
-        lockout.remember_address(user, call.address)
+    try:
+        with transaction.atomic():
+            user = sessions.sign_in(request, checked, response)
+            lockout.remember_address(user, call.address)
+    except CheckedNoLonger as error:
+        tell(request, "login.failed", username)
+        raise Refused(refusals.BAD_CREDENTIALS) from error
     call.user = user
     tell(request, "login.succeeded", user.username)
     return AccountAnswer(success=True, message="Login successful", data=_account(user))
@@ -93,8 +97,10 @@ def password(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
     current, new = fields.password("current_password"), fields.password("new_password")
     fields.check()
     user = user_of(request)
-    if _check_password(request, user.username, current) is None:
-        raise Refused(refusals.invalid_fields({"current_password": "is wrong"}, "wrong_password"))
+    is_wrong = refusals.invalid_fields({"current_password": "is wrong"}, "wrong_password")
+    checked = _check_password(request, user.username, current)
+    if checked is None:
+        raise Refused(is_wrong)
     if new == current:
         raise Refused(
             refusals.invalid_fields({"new_password": "must differ from current_password"})
@@ -102,9 +108,12 @@ def password(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
     try:
         # Both or nothing: an answer of 503 must not leave another password behind.
         with hashing(), transaction.atomic():
-            users.set_password(user.username, new)
+            users.set_password(user.username, new, checked=checked)
             user.refresh_from_db()
             sessions.sign_in(request, user, response)
+    except CheckedNoLonger as error:
+        tell(request, "login.failed", user.username)
+        raise Refused(is_wrong) from error
     except UserProblem as problem:
         raise Refused(refusals.weak_password("new_password", str(problem))) from problem
     tell(request, "password.changed", user.username)

@@ -20,6 +20,7 @@ from django.utils.crypto import constant_time_compare
 
 from farcopy.store.health import HEALTH
 from farcopy.store.models import Session, User
+from farcopy.store.users import lock_as_checked
 from farcopy.web.call import call_of
 
 log = logging.getLogger("farcopy.web")
@@ -80,13 +81,17 @@ def touch(session: Session) -> None:
         _unsaved_uses[key] = now
 
 
-def sign_in(request: HttpRequest, user: User, response: HttpResponse) -> None:
-    """A new session under a new id; one that came with the request is worthless after."""
+def sign_in(request: HttpRequest, checked: User, response: HttpResponse) -> User:
+    """A new session under a new id; one that came with the request is worthless after.
+
+    checked: the account as its password was checked. The account as it is now is returned.
+    Raises: CheckedNoLonger.
+    """
     session_id = secrets.token_urlsafe(32)
     now = timezone.now()
     with transaction.atomic():
         # The row is locked: of two sign-ins at once each counts the other.
-        user = User.objects.select_for_update().get(pk=user.pk)
+        user = lock_as_checked(checked)
         _end(request)
         _end_old_ones(user, now)
         Session.objects.create(
@@ -102,6 +107,7 @@ def sign_in(request: HttpRequest, user: User, response: HttpResponse) -> None:
         secure=settings.SESSION_COOKIE_SECURE or request.is_secure(),
         samesite=_same_site(),
     )
+    return user
 
 
 def sign_out(request: HttpRequest, response: HttpResponse) -> None:

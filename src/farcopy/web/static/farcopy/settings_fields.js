@@ -12,7 +12,7 @@ export const FIELDS = {
   ftp_username: { label: "User name" },
   ftp_password: { label: "Password", type: "password", autocomplete: "new-password" },
   ftp_path: { label: "Directory on the server", hint: "The first sync makes it if it is not there. Without a leading slash it counts from the login directory. Not one that a web server shows: these are patients' images." },
-  ftp_tls: { label: "Encryption", type: "select", choices: [["auto", "Wherever the server offers it"], ["required", "Always; never send without"], ["off", "Off: plain FTP, can be read on the way"]], hint: "Certificates are always verified." },
+  ftp_tls: { label: "Encryption", type: "select", choices: [["auto", "Wherever the server offers it"], ["required", "Always; never send without"], ["off", "Off: plain FTP, can be read on the way"]], hint: "Certificates are always verified. Required, whatever stands here, with CA certificates or a pinned certificate." },
   ftp_tls_ca: { label: "CA certificates", hint: "File (PEM) to verify the server with, instead of the system's. Leave empty for a public certificate.", placeholder: "/etc/ssl/certs/hospital-ca.pem" },
   ftp_tls_fingerprint: { label: "Pinned certificate", hint: "SHA-256 fingerprint (64 hex digits, colons allowed), trusted instead of a CA. The connection check shows the server's." },
   ftp_passive: { label: "Passive mode", type: "checkbox", hint: "On unless your network is very old: farcopy opens the data connections." },
