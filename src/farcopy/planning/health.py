@@ -296,7 +296,9 @@ def _stock_text(facts: Facts) -> str:
         return ""
     total = stock.held + due
     look = facts.look
-    is_total_known = look is not None and look.ended_at is not None and look.is_whole
+    is_total_known = (
+        look is not None and look.ended_at is not None and look.is_whole and not look.problems
+    )
     if facts.run is not None and facts.run.is_alive:
         is_total_known = facts.run.is_total_known
     at_least = "" if is_total_known else "at least "

@@ -54,7 +54,8 @@ def differing(
     # Whether two sets differ is told in half the time of what differs.
     directories = {version[1] for version in seen ^ known} if seen != known else set()
     directories.update(
-        listing.directory for listing in listings if listing.skipped or listing.is_unreadable
+        listing.directory for listing in listings
+        if listing.skipped or listing.is_unreadable or listing.unreadable
     )
     return directories
 
@@ -80,6 +81,7 @@ def plan(
         listing.is_unreadable,
         unchanged_files,
         tuple(name for name in listing.excluded if _was_due(known.get(name))),
+        listing.unreadable,
     )
 
 
@@ -156,7 +158,7 @@ def _vanished(
         return ()  # every known name was just seen
     here = {file.name for file in listing.files}
     here.update(name for name, _ in listing.skipped)
-    here.update(listing.excluded)
+    here.update(listing.excluded, listing.unreadable)
     return tuple(
         sorted(
             name for name, entry in known.items()
