@@ -6,6 +6,7 @@ not as a parent that is swapped for a link between scan and reading.
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -50,7 +51,7 @@ class FolderSource:
     """The Source port on a directory.
 
     label: the root's name in ledger and remote. root: may itself be a link,
-    resolved once. never_sent: names directly in the root that are not sent.
+    resolved once. never_sent: fits names directly in the root that are not sent.
     never_entered: directories (FARCOPY_HOME) that are not scanned wherever they lie.
     exclude: patterns in gitignore's syntax, for paths below the root as the disk names them.
     """
@@ -60,7 +61,7 @@ class FolderSource:
         label: str,
         root: Path,
         *,
-        never_sent: frozenset[str] = frozenset(),
+        never_sent: re.Pattern[str] | None = None,
         never_entered: tuple[Path, ...] = (),
         exclude: Sequence[str] = (),
     ) -> None:
@@ -112,10 +113,11 @@ class FolderSource:
         unreadable: list[str] = []
         refusal: OSError | None = None
         prefix = f"{directory}/" if directory else ""
+        never_sent = None if directory else self._never_sent
         is_hidden = self._is_hidden
         local_prefix = decode_path(prefix) if is_hidden else ""
         for entry in entries:
-            if not directory and entry.name in self._never_sent:
+            if never_sent and never_sent.fullmatch(entry.name):
                 continue
             try:
                 if is_hidden and is_hidden(local_prefix + entry.name) and not is_directory(entry):
