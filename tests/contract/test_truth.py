@@ -4,6 +4,7 @@ Each claim is held against a recount of sources and server (truth.Recount), not
 against what farcopy knows.
 """
 
+import errno
 import os
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from farcopy.core.states import SyncType
+from tests.bad_entries import bend
 from tests.contract.truth import Installation, installation
 
 from django.utils import timezone  # isort: skip
@@ -251,6 +253,18 @@ def test_what_cannot_be_listed_is_not_taken_for_an_emptied_source(
     here.look()
     assert here.check().code == "unreadable"
     here.run()
+    assert here.check().code == "unreadable"
+
+
+def test_an_entry_that_cannot_be_read_is_not_everything(
+    here: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.write("orthanc", "open/good")
+    here.write("orthanc", "open/bad")
+    bend(monkeypatch, {"bad": errno.EIO})
+    here.run()
+    assert here.check().title == "1 file or directory could not be read"
+    here.look()
     assert here.check().code == "unreadable"
 
 

@@ -54,6 +54,7 @@ def directories(draw: st.DrawFn, directory: str) -> tuple[DirectoryListing, Know
         () if is_unreadable else tuple(files.values()),
         () if is_unreadable else tuple(SkippedName(name, Reason.SYMLINK) for name in links),
         is_unreadable,
+        unreadable=draw(st.sampled_from([(), (), (), ("bad",)])),
     )
     return listing, known
 

@@ -40,6 +40,17 @@ def test_orthancs_index_is_left_out_at_the_root_and_nowhere_else(tmp_path: Path)
     assert set(files(orthanc_source(tmp_path))) == {"index-old", "ab/index"}
 
 
+def test_a_plugins_queue_of_deletions_is_left_out_at_the_root_and_nowhere_else(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "ab").mkdir()
+    queue = "pending-deletions.0a1b-2c3d.db"
+    sent = {f"ab/{queue}", f"{queue}.old", f"my-{queue}", "pending-deletions.db"}
+    for name in (*sent, queue, f"{queue}-wal", f"{queue}-shm", f"{queue}-journal"):
+        (tmp_path / name).write_bytes(b"x")
+    assert set(files(orthanc_source(tmp_path))) == sent
+
+
 @posix_only
 def test_links_below_the_root_are_skipped_and_not_followed(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()

@@ -74,7 +74,8 @@ class DirectoryListing(NamedTuple):
     """One directory of a source as `Source.scan` yields it.
 
     is_unreadable: it could not be listed; nothing may be concluded from it.
-    excluded: names that are there and hidden by the setting `exclude`.
+    excluded: names that are there and hidden by the setting `exclude`. unreadable: names that
+    are there, and the disk would tell no more of them.
     """
 
     root: str
@@ -83,6 +84,7 @@ class DirectoryListing(NamedTuple):
     skipped: tuple[SkippedName, ...] = ()
     is_unreadable: bool = False
     excluded: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 class ActionKind(StrEnum):
@@ -110,6 +112,7 @@ class Reason(StrEnum):
     DEVICE = "device"
     SPECIAL = "special_file"  # whatever else is no regular file
     NAME = "local_name"
+    SYSTEM = "system"  # a directory that systems put there: lost+found, wastebaskets
     EXCLUDED = "excluded"  # the setting `exclude` hides it
 
 
@@ -141,6 +144,7 @@ class Plan:
     is_unreadable: bool = False
     unchanged_files: int = 0
     excluded: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,8 +112,11 @@ class Rebuilder:
                 what = self._judge(source, file, entries.get(file.name))
             self.counts.add(what)
             self._on_file(file, what)
-        # What is excluded has a source all the same.
-        names = {file.name for file in directory.files} | set(directory.excluded)
+        self.counts.unreadable += len(directory.unreadable)
+        # What is excluded or cannot be read has a source all the same.
+        names = {file.name for file in directory.files}.union(
+            directory.excluded, directory.unreadable
+        )
         for entry in there:
             below = f"{name}/{entry.name}" if name else entry.name
             if not entry.is_folder:

@@ -11,7 +11,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from farcopy.core.errors import FileError, SourceMissing, SourceVanished, SyncFrozen
+from farcopy.core.errors import (
+    FileError,
+    SourceMissing,
+    SourceUnreadable,
+    SourceVanished,
+    SyncFrozen,
+)
 from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.core.model import Plan, SourceFile, Upheaval
 from farcopy.core.ports import Clock, Dispatcher, Ledger, RunLog, Source, Worker
@@ -192,6 +198,10 @@ class Run:
             if plan.is_unreadable:
                 self._problems += 1
                 self._log.problem(source.label, plan.directory, "source_directory_unreadable")
+            self._problems += len(plan.unreadable)
+            for name in plan.unreadable:
+                file = SourceFile(source.label, plan.directory, name, 0, 0)
+                self._log.problem(source.label, file.relative_path, SourceUnreadable.code)
             self._intake.take(source, plan, known)
         return not self._control.should_end()
 

@@ -53,7 +53,8 @@ class Stretch:
     def files(self) -> int:
         """Files that are there, whatever becomes of them, left out ones too; no links."""
         return self.unchanged_files + self.excluded_files + sum(
-            plan.unchanged_files + sum(is_of_a_file(action) for action in plan.actions)
+            plan.unchanged_files + len(plan.unreadable)
+            + sum(is_of_a_file(action) for action in plan.actions)
             for plan, _ in self.plans
         )
 
@@ -124,7 +125,7 @@ class Found:
         self.files += stretch.files
         self.excluded_files += stretch.excluded_files
         for plan_, known in stretch.plans:
-            self.problems += plan_.is_unreadable
+            self.problems += plan_.is_unreadable + len(plan_.unreadable)
             for action in plan_.actions:
                 if is_of_a_file(action):
                     self._note(action, known.get(action.file.name))

@@ -10,6 +10,7 @@ left to say, when nothing speaks against it.
 from datetime import datetime, timedelta
 
 from farcopy.core.states import RunEnd, RunState
+from farcopy.planning.schedule import CLOCK_MAY_DIFFER
 from farcopy.planning.situation import Facts, Health, Level, Look, OffSite, Root
 from farcopy.planning.words import count, duration, sentence
 
@@ -19,7 +20,6 @@ KNOWN_FOR_AT_LEAST = timedelta(minutes=30)
 KNOWN_WITHOUT_SCHEDULE = timedelta(hours=26)
 """Where nobody looks by a schedule of ours, a day (and what a daily job may be late) makes what
 was seen too old to be called everything."""
-CLOCK_MAY_DIFFER = timedelta(minutes=5)
 
 
 def judge(facts: Facts) -> Health:
@@ -296,7 +296,9 @@ def _stock_text(facts: Facts) -> str:
         return ""
     total = stock.held + due
     look = facts.look
-    is_total_known = look is not None and look.ended_at is not None and look.is_whole
+    is_total_known = (
+        look is not None and look.ended_at is not None and look.is_whole and not look.problems
+    )
     if facts.run is not None and facts.run.is_alive:
         is_total_known = facts.run.is_total_known
     at_least = "" if is_total_known else "at least "

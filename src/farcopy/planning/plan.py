@@ -16,6 +16,8 @@ from farcopy.core.model import (
     SourceFile,
 )
 from farcopy.core.states import HELD, FileState
+from farcopy.planning.retry import RETRY_LATER
+from farcopy.planning.schedule import believable
 
 ALL_AT_REST = 1 << 63
 """Later than any modification time: nothing has to wait."""
@@ -54,7 +56,8 @@ def differing(
     # Whether two sets differ is told in half the time of what differs.
     directories = {version[1] for version in seen ^ known} if seen != known else set()
     directories.update(
-        listing.directory for listing in listings if listing.skipped or listing.is_unreadable
+        listing.directory for listing in listings
+        if listing.skipped or listing.is_unreadable or listing.unreadable
     )
     return directories
 
@@ -80,6 +83,7 @@ def plan(
         listing.is_unreadable,
         unchanged_files,
         tuple(name for name in listing.excluded if _was_due(known.get(name))),
+        listing.unreadable,
     )
 
 
@@ -127,7 +131,8 @@ def _decide(file: SourceFile, entry: LedgerEntry | None, occasion: Occasion) -> 
         return Action(ActionKind.SEND, Reason.RETURNED, file)
     if state is FileState.FAILED:
         is_same = is_same_size and entry.mtime_ns == file.mtime_ns
-        waits = entry.retry_at is not None and entry.retry_at > occasion.now
+        retry_at = believable(entry.retry_at, RETRY_LATER, occasion.now)
+        waits = retry_at is not None and retry_at > occasion.now
         if is_same and waits and not occasion.is_manual:
             return Action(ActionKind.SKIP, Reason.RETRY_LATER, file)
         return Action(ActionKind.SEND, Reason.RETRY, file)
@@ -156,7 +161,7 @@ def _vanished(
         return ()  # every known name was just seen
     here = {file.name for file in listing.files}
     here.update(name for name, _ in listing.skipped)
-    here.update(listing.excluded)
+    here.update(listing.excluded, listing.unreadable)
     return tuple(
         sorted(
             name for name, entry in known.items()

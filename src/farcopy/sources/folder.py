@@ -6,6 +6,7 @@ not as a parent that is swapped for a link between scan and reading.
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,7 +26,14 @@ from farcopy.core.errors import (
 from farcopy.core.model import DirectoryListing, Reason, SkippedName, SourceFile
 from farcopy.core.patterns import hidden_by
 from farcopy.planning.remote_path import decode_name, decode_path, encode_name, is_too_long
-from farcopy.sources.hashing import hashes_of
+from farcopy.sources.entries import (
+    is_directory,
+    is_junction,
+    is_of_the_system,
+    kind_of,
+    mtime_of,
+)
+from farcopy.sources.hashing import Hashes, hashes_of
 
 _OPEN_FLAGS = (
     os.O_RDONLY
@@ -35,6 +43,7 @@ _OPEN_FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_NOCTTY", 0)
 )
+READ_AGAIN_BYTES = 1024 * 1024
 _CAN_OPEN_AT = os.open in os.supports_dir_fd
 
 
@@ -42,7 +51,7 @@ class FolderSource:
     """The Source port on a directory.
 
     label: the root's name in ledger and remote. root: may itself be a link,
-    resolved once. never_sent: names directly in the root that are not sent.
+    resolved once. never_sent: fits names directly in the root that are not sent.
     never_entered: directories (FARCOPY_HOME) that are not scanned wherever they lie.
     exclude: patterns in gitignore's syntax, for paths below the root as the disk names them.
     """
@@ -52,7 +61,7 @@ class FolderSource:
         label: str,
         root: Path,
         *,
-        never_sent: frozenset[str] = frozenset(),
+        never_sent: re.Pattern[str] | None = None,
         never_entered: tuple[Path, ...] = (),
         exclude: Sequence[str] = (),
     ) -> None:
@@ -80,7 +89,7 @@ class FolderSource:
             directory, path = waiting.pop()
             try:
                 with os.scandir(path) as entries:
-                    listing, below = self._list(directory, entries)
+                    listing, below = self._list(directory, path, entries)
             except OSError as error:
                 if not directory:
                     raise SourceMissing(_name_of(error)) from error
@@ -95,27 +104,26 @@ class FolderSource:
             yield listing
 
     def _list(
-        self, directory: str, entries: Iterator[os.DirEntry[str]]
+        self, directory: str, path: str, entries: Iterator[os.DirEntry[str]]
     ) -> tuple[DirectoryListing, list[tuple[str, str]]]:
         files: list[SourceFile] = []
         skipped: list[SkippedName] = []
         below: list[tuple[str, str]] = []
         excluded: list[str] = []
+        unreadable: list[str] = []
+        refusal: OSError | None = None
         prefix = f"{directory}/" if directory else ""
+        never_sent = None if directory else self._never_sent
         is_hidden = self._is_hidden
         local_prefix = decode_path(prefix) if is_hidden else ""
         for entry in entries:
-            if not directory and entry.name in self._never_sent:
-                continue
-            if is_hidden and is_hidden(local_prefix + entry.name) and not _is_directory(entry):
-                excluded.append(_as_encoded(entry.name))
+            if never_sent and never_sent.fullmatch(entry.name):
                 continue
             try:
+                if is_hidden and is_hidden(local_prefix + entry.name) and not is_directory(entry):
+                    excluded.append(_as_encoded(entry.name))
+                    continue
                 name = encode_name(entry.name)
-            except LocalName:
-                skipped.append(SkippedName(_as_encoded(entry.name), Reason.NAME))
-                continue
-            try:
                 # The common case first: neither question follows a link.
                 if entry.is_file(follow_symlinks=False):
                     if is_too_long(directory, name):
@@ -123,22 +131,35 @@ class FolderSource:
                         continue
                     seen = entry.stat(follow_symlinks=False)
                     files.append(
-                        SourceFile(self.label, directory, name, seen.st_size, seen.st_mtime_ns)
+                        SourceFile(self.label, directory, name, seen.st_size, mtime_of(seen))
                     )
-                elif _is_directory(entry):
-                    if is_too_long(directory, name):
+                elif is_directory(entry):
+                    if is_of_the_system(entry.name, directory, path):
+                        skipped.append(SkippedName(name, Reason.SYSTEM))
+                    elif is_too_long(directory, name):
                         skipped.append(SkippedName(name, Reason.NAME))
                     elif entry.path not in self._never_entered:
                         below.append((prefix + name, entry.path))
-                elif entry.is_symlink() or _is_junction(entry):
+                elif entry.is_symlink() or is_junction(entry):
                     skipped.append(SkippedName(name, Reason.SYMLINK))
                 else:
                     mode = entry.stat(follow_symlinks=False).st_mode
-                    skipped.append(SkippedName(name, _kind_of(mode)))
+                    skipped.append(SkippedName(name, kind_of(mode)))
+            except LocalName:
+                skipped.append(SkippedName(_as_encoded(entry.name), Reason.NAME))
             except FileNotFoundError:
                 continue  # went between listing and stat
+            except OSError as error:  # one bad entry: the disk, the share, or one too large
+                if is_hidden and is_hidden(local_prefix + entry.name):
+                    excluded.append(_as_encoded(entry.name))
+                    continue
+                unreadable.append(_as_encoded(entry.name))
+                refusal = error
+        if refusal and refusal.errno == errno.EACCES and not (files or skipped or below):
+            raise refusal  # not one of them: it is the directory that may not be entered
         listing = DirectoryListing(
-            self.label, directory, tuple(files), tuple(skipped), excluded=tuple(excluded)
+            self.label, directory, tuple(files), tuple(skipped), False, tuple(excluded),
+            tuple(unreadable),
         )
         return listing, below
 
@@ -222,7 +243,7 @@ class FolderReader:
 
     @property
     def mtime_ns(self) -> int:
-        return self._opened.st_mtime_ns
+        return mtime_of(self._opened)
 
     @property
     def md5(self) -> str:
@@ -247,11 +268,34 @@ class FolderReader:
         return len(self.read(size_bytes))
 
     def check_unchanged(self) -> None:
+        """Raises SourceChanged unless what was read is the file's content still.
+
+        ctime tells of a rewrite that put size and mtime back, and moves just as well when a
+        backup agent, a virus scanner or a share sets an attribute. Then the content decides.
+        (Windows has no ctime of that meaning: there it is the creation time, and never differs.)
+        """
         now = os.fstat(self._descriptor)
-        if _identity(now) != _identity(self._opened):
-            if not now.st_nlink:  # another file has its name, or none
-                raise SourceReplaced("while it was read")
-            raise _change_of(now.st_size - self._opened.st_size)("while it was read")
+        if _identity(now) == _identity(self._opened) and now.st_nlink:
+            if now.st_ctime_ns == self._opened.st_ctime_ns or self._is_read_the_same_again():
+                return
+        elif not now.st_nlink:  # another file has its name, or none
+            raise SourceReplaced("while it was read")
+        raise _change_of(now.st_size - self._opened.st_size)("while it was read")
+
+    def _is_read_the_same_again(self) -> bool:
+        """Whether a second reading of what was read finds it so, and the file at rest."""
+        try:
+            left_bytes = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            again = Hashes()
+            while block := os.read(self._descriptor, min(left_bytes, READ_AGAIN_BYTES)):
+                again.update(block)
+                left_bytes -= len(block)
+        except OSError as error:
+            raise SourceUnreadable(_name_of(error)) from error
+        now = os.fstat(self._descriptor)
+        is_at_rest = _identity(now) == _identity(self._opened) and bool(now.st_nlink)
+        return is_at_rest and not left_bytes and again.md5 == self.md5
 
     def close(self) -> None:
         self._hashes.close()
@@ -278,25 +322,8 @@ def _change_of(growth_bytes: int) -> type[SourceChanged]:
     return SourceGrew if growth_bytes > 0 else SourceShrank
 
 
-def _identity(seen: os.stat_result) -> tuple[int, int, int, int]:
-    # ctime tells of a rewrite that put size and mtime back; Windows has no ctime of that
-    # meaning, there it is the creation time and simply never differs.
-    return (seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
-
-
-def _kind_of(mode: int) -> Reason:
-    """Why something that is no file, directory or link is not sent."""
-    if stat.S_ISSOCK(mode):
-        return Reason.SOCKET
-    if stat.S_ISFIFO(mode):
-        return Reason.FIFO
-    if stat.S_ISBLK(mode) or stat.S_ISCHR(mode):
-        return Reason.DEVICE
-    return Reason.SPECIAL
-
-
-def _is_directory(entry: os.DirEntry[str]) -> bool:
-    return entry.is_dir(follow_symlinks=False) and not _is_junction(entry)
+def _identity(seen: os.stat_result) -> tuple[int, int, int]:
+    return (seen.st_size, seen.st_mtime_ns, seen.st_ino)
 
 
 def _as_encoded(name: str) -> str:
@@ -304,12 +331,6 @@ def _as_encoded(name: str) -> str:
         return encode_name(name)
     except LocalName:
         return name.encode("utf-8", "replace").decode()  # as such names are shown
-
-
-def _is_junction(entry: os.DirEntry[str]) -> bool:
-    """Windows' other kind of link (Python 3.12 and newer can tell)."""
-    is_junction = getattr(entry, "is_junction", None)
-    return bool(is_junction and is_junction())
 
 
 def _name_of(error: OSError) -> str:
