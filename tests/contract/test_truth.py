@@ -46,11 +46,13 @@ def test_a_whole_run_is_everything_and_green(here: Installation) -> None:
 
 
 def test_a_server_that_fills_up_in_mid_run_leaves_the_right_count(here: Installation) -> None:
+    for number in range(100, 860):  # more than are handed out before the server is full
+        here.write("orthanc", f"{number % 256:02x}/{number}/file{number}")
     here.server.full_after = 6
     here.run()
     health = here.check()
     on_server = sum(name.startswith("orthanc/") for name in here.server.files)
-    assert f"{on_server} of 40 files are off-site" in health.text
+    assert f"{on_server} of 800 files are off-site" in health.text
     assert health.off_site is not OffSite.ALL
 
 
