@@ -1,5 +1,7 @@
 """Bodies over real HTTP: strict JSON where one is given, none where none is needed."""
 
+import gzip
+
 import httpx
 import pytest
 
@@ -90,3 +92,20 @@ def test_endpoints_without_fields_work_with_or_without_an_empty_body(
     answer = admin.post(path, **options)  # type: ignore[arg-type]
     expected = (200, None) if path.endswith("disable-auto.php") else (400, "ftp_not_configured")
     assert (answer.status_code, answer.json().get("code")) == expected
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "br", "identity, GZIP", "?"])
+@pytest.mark.parametrize("body", [gzip.compress(b"{}"), b"{}", b""], ids=["gz", "plain", "none"])
+def test_a_body_in_another_coding_is_unsupported(
+    admin: httpx.Client, coding: str, body: bytes
+) -> None:
+    answer = admin.post(CONFIGURE, content=body, headers={**JSON, "Content-Encoding": coding})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert answer.json()["success"] is False
+    assert answer.headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", ""])
+def test_a_body_said_to_be_as_it_is_passes(admin: httpx.Client, coding: str) -> None:
+    headers = {**JSON, "Content-Encoding": coding}
+    assert admin.post(CONFIGURE, content=b"{}", headers=headers).status_code == 200

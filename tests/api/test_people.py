@@ -98,6 +98,9 @@ def test_an_account_with_a_given_password_is_added_without_telling_it(
         ({"username": 1, "role": "king"}, 400, "invalid_fields", {"username", "role"}),
         ({"username": "a\nb", "role": "viewer"}, 400, "invalid_fields", {"username"}),
         ({"username": " a", "role": "viewer"}, 400, "invalid_fields", {"username"}),
+        ({"username": "<script>", "role": "viewer"}, 400, "invalid_fields", {"username"}),
+        ({"username": "b\u043ess", "role": "viewer"}, 400, "invalid_fields", {"username"}),
+        ({"username": "bo\u200bss", "role": "viewer"}, 400, "invalid_fields", {"username"}),
         ({"username": "x" * 151, "role": "viewer"}, 400, "invalid_fields", {"username"}),
         ({"username": "new", "role": "viewer", "password": None}, 400, "invalid_fields",
          {"password"}),
@@ -205,3 +208,16 @@ def test_the_audit_names_the_account_and_the_fields_but_no_value(
     assert row["details"]["fields"] == ["password", "role", "username"]
     assert "CANARY" not in str(row) + own_server.log_text("auth.log")
     assert '"account.added"' in own_server.log_text("auth.log")
+
+
+def test_an_account_whose_name_would_be_refused_today_keeps_working(
+    own_server: FarcopyServer, boss: httpx.Client
+) -> None:
+    name = "Dr. <b>\u043ess</b>"
+    boss.post(ADD, json={"username": "before", "role": "viewer", "password": PASSWORD})
+    own_server.query("UPDATE users SET username = ? WHERE username = 'before'", name)
+    with own_server.client() as client:
+        signed_in = client.post(LOGIN, json={"username": name, "password": PASSWORD})
+    changed = boss.post(CHANGE, json={"username": name, "role": "technician"})
+    reset = boss.post(RESET, json={"username": name})
+    assert [a.status_code for a in (signed_in, changed, reset)] == [200, 200, 200]

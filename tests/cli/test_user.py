@@ -65,7 +65,9 @@ def home_with_user(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["erika", "--role", "king"], GOOD, "the role must be one of"),
         (["erika"], "short", "too short"),
         (["erika"], "password", "too common"),
-        (["eri\nka"], GOOD, "printable"),
+        (["eri\nka"], GOOD, "letters, digits and"),
+        (["<script>"], GOOD, "letters, digits and"),
+        (["r\u043e\u043et1"], GOOD, "scripts"),
         (["there"], GOOD, "there is a user of this name"),
     ],
 )

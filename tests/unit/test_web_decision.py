@@ -23,6 +23,7 @@ FAULTS: tuple[tuple[str, dict[str, object], int, str], ...] = (
     ("route", {"path": "/api/sync/nothing.php"}, 404, "not_found"),
     ("method", {"method": "GET"}, 405, "method_not_allowed"),
     ("origin", {"is_cross_site": True}, 403, "cross_site"),
+    ("coding", {"content_encoding": "gzip"}, 415, "unsupported_media_type"),
     ("type", {"content_type": "text/plain"}, 415, "unsupported_media_type"),
     ("size", {"body": b" " * (MAX_BODY_BYTES + 1)}, 413, "body_too_large"),
     ("json", {"body": b"{"}, 400, "invalid_json"),

@@ -10,12 +10,12 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
+from farcopy.core.account_names import problem_of_name
 from farcopy.store import lockout
 from farcopy.store.lockout import locked_accounts
 from farcopy.store.models import User
 
 ROLES = tuple(role.value for role in User.Role)
-MAX_USERNAME = 150
 
 
 class UserProblem(Exception):
@@ -32,7 +32,7 @@ class UserProblem(Exception):
 
 
 class NameUnusable(UserProblem):
-    text = "the name must be 1 to 150 printable characters without outer blanks"
+    """The text says why."""
 
 
 class NameTaken(UserProblem):
@@ -88,8 +88,8 @@ def account(username: str) -> Account:
 
 def add(username: str, role: str, password: str, *, must_change: bool = False) -> None:
     """Raises: NameUnusable, NameTaken, RoleUnknown, PasswordWeak."""
-    if not is_usable_name(username):
-        raise NameUnusable
+    if problem := problem_of_name(username):
+        raise NameUnusable(problem)
     user = User(username=username, role=_checked_role(role), must_change_password=must_change)
     _check(password, user)
     user.set_password(password)
@@ -169,14 +169,6 @@ def unlock(username: str) -> None:
 def has_admin() -> bool:
     """Whether anybody can steer farcopy."""
     return _active_admins().exists()
-
-
-def is_usable_name(username: str) -> bool:
-    return (
-        0 < len(username) <= MAX_USERNAME
-        and username.isprintable()
-        and username == username.strip()
-    )
 
 
 def generate_password() -> str:

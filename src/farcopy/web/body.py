@@ -25,6 +25,11 @@ def is_json_type(content_type: str) -> bool:
     return essence == "application/json" and all(c in ("utf-8", "utf8") for c in charsets)
 
 
+def is_plain(content_encoding: str) -> bool:
+    """No coding but identity (RFC 9110 §8.4): what is packed is never unpacked here."""
+    return all(part.strip().lower() in ("", "identity") for part in content_encoding.split(","))
+
+
 def parse_object(body: bytes) -> dict[str, object]:
     """The JSON object in a body.
 

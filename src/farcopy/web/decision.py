@@ -1,6 +1,6 @@
 """The one order in which a request under /api/ is refused, as a pure function.
 
-400 host → OPTIONS → 401 → 403 role → 404 → 405 → 403 origin → 415 → 413 →
+400 host → OPTIONS → 401 → 403 role → 404 → 405 → 403 origin → 415 (coding, then type) → 413 →
 400 JSON. What follows (fields 400 → state 409 → rate 429) is the views' part.
 `gate.py` gathers the facts and carries the decision out.
 """
@@ -8,7 +8,7 @@
 from dataclasses import dataclass, field
 
 from farcopy.web import refusals
-from farcopy.web.body import MAX_BODY_BYTES, BodyInvalid, is_json_type, parse_object
+from farcopy.web.body import MAX_BODY_BYTES, BodyInvalid, is_json_type, is_plain, parse_object
 from farcopy.web.refusals import Refusal
 from farcopy.web.routes import ROUTES, UNKNOWN_ALLOW, Access, Route, access_of
 
@@ -33,6 +33,7 @@ class Facts:
     is_known_host: bool = True
     is_cross_site: bool = False
     content_type: str = ""
+    content_encoding: str = ""
     body: bytes = b""
 
 
@@ -86,6 +87,8 @@ def _refuse_caller(facts: Facts) -> Refusal | None:
 def _refuse_origin_or_body(facts: Facts, route: Route) -> Refusal | Passed:
     if facts.is_cross_site:
         return refusals.CROSS_SITE
+    if not is_plain(facts.content_encoding):
+        return refusals.ENCODED
     if not facts.body:
         # `curl -d ''` sends a form's content type with nothing in it: nothing to refuse.
         return refusals.EMPTY_BODY if route.needs_body else Passed(route)

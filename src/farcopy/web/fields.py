@@ -3,7 +3,7 @@
 For sign-in and accounts. The settings are checked in core.config.
 """
 
-from farcopy.store.users import MAX_USERNAME
+from farcopy.core.account_names import MAX_USERNAME
 from farcopy.web import refusals
 from farcopy.web.refusals import Refused
 

@@ -70,6 +70,7 @@ class GateMiddleware:
                 is_known_host=_has_known_host(request),
                 is_cross_site=_is_cross_site(request),
                 content_type=request.META.get("CONTENT_TYPE", ""),
+                content_encoding=request.META.get("HTTP_CONTENT_ENCODING", ""),
                 body=request.read(MAX_BODY_BYTES + 1),
             )
         )

@@ -15,7 +15,7 @@ ERROR_WORDS: Final = {
     409: "The state of things forbids it, as a sync that is already running; `code` tells",
     412: "The settings are not those of If-Match any more; nothing was changed",
     413: "The body is larger than 64 KiB",
-    415: "The body is not application/json in UTF-8",
+    415: "The body is not application/json in UTF-8, or it is compressed",
     429: "Too many attempts; wait the seconds in Retry-After",
     500: "Server error",
     503: "The service is not running, the database is not writable, or the key does not fit",

@@ -64,7 +64,11 @@ class NameBody(Body):
     username: str = told(_NAME, "erika", min_length=1, max_length=150)
 
 
-class AddBody(NameBody):
+class AddBody(Body):
+    username: str = told(
+        "The account's name: letters of one script, digits and . - _ @, composed (NFKC).",
+        "erika", min_length=1, max_length=150,
+    )
     role: Role = told("What it may do.", "viewer")
     password: str = told(
         "Its password, 8 characters or more; without one it is made up.",

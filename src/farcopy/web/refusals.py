@@ -67,6 +67,10 @@ CROSS_SITE: Final = Refusal(
 NOT_JSON: Final = Refusal(
     415, "unsupported_media_type", "The body must be application/json in UTF-8"
 )
+ENCODED: Final = Refusal(
+    415, "unsupported_media_type", "The body must not be compressed; see Content-Encoding",
+    {"Accept-Encoding": "identity"},  # RFC 9110 §15.5.16: so it was the coding, not the type
+)
 TOO_LARGE: Final = Refusal(413, "body_too_large", "The body is larger than 64 KiB")
 EMPTY_BODY: Final = Refusal(400, "empty_body", "The body is empty; a JSON object is expected")
 USER_UNKNOWN: Final = Refusal(404, "user_unknown", "There is no account of this name")
