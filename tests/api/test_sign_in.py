@@ -390,6 +390,28 @@ def test_a_session_in_use_goes_on_but_not_beyond_twelve_hours(
     assert client.get(ME).status_code == 401
 
 
+@pytest.mark.parametrize("column", ["signed_in_at", "last_used_at"])
+def test_a_session_of_a_clock_that_was_years_ahead_is_over(
+    own_server: FarcopyServer, client: httpx.Client, account: str, column: str
+) -> None:
+    sign_in(client, account)
+    own_server.query(f"UPDATE sessions SET {column} = datetime({column}, '+4 years')")
+    assert client.get(ME).status_code == 401
+    sign_in(client, account)
+    assert client.get(ME).status_code == 200
+
+
+def test_wrong_passwords_of_a_clock_that_was_years_ahead_lock_nobody(
+    own_server: FarcopyServer, client: httpx.Client, account: str
+) -> None:
+    assert [attempt(client, account, "wrong").status_code for _ in range(6)][-1] == 429
+    own_server.query(
+        "UPDATE axes_accessattempt SET attempt_time = datetime(attempt_time, '+4 years')"
+        " WHERE username = ?", account,
+    )
+    assert attempt(client, account, PASSWORD).status_code == 200
+
+
 def test_the_auth_log_tells_of_each_event_with_name_and_address(
     own_server: FarcopyServer, client: httpx.Client, account: str
 ) -> None:

@@ -13,6 +13,7 @@ from tests.contract.databases import set_up_django
 set_up_django()
 
 from django.db import connection  # noqa: E402
+from django.utils import timezone  # noqa: E402
 
 from farcopy.core.errors import KeyMismatch, RunAlreadyOn  # noqa: E402
 from farcopy.core.model import ClaimedFile, Outcome, SkippedName, SourceFile  # noqa: E402
@@ -350,11 +351,11 @@ def test_settings_changed_forgive_hard_errors(ledger: DatabaseLedger, run_id: in
     row = configuration.load()
     SyncHistory.objects.filter(pk=run_id).update(started_at=row.settings_changed_at)
     history.finish(run_id, RunState.FAILED, RunEnd.FINISHED, NOW, 1.0, "login_refused", "x")
-    last = history.last_attempt(row.settings_changed_at)
+    last = history.last_attempt(row.settings_changed_at, timezone.now())
     assert last is not None
     assert last.hard_failures == 1
     changed = configuration.change({"sync_interval": 7})
-    assert history.last_attempt(changed.settings_changed_at) is None
+    assert history.last_attempt(changed.settings_changed_at, timezone.now()) is None
 
 
 def test_a_live_lease_of_another_home_is_respected_and_a_stale_one_taken(database: None) -> None:

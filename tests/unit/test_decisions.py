@@ -176,10 +176,10 @@ def test_the_verdict_is_truthful_to_the_file(
 
 def test_an_idle_service_asks_the_server_once_a_day_also_when_refused() -> None:
     now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-    assert next_asking_due(None, None) is None  # never reached: a run will say why
-    assert next_asking_due(now, None) == now + timedelta(days=1)
+    assert next_asking_due(None, None, now) is None  # never reached: a run will say why
+    assert next_asking_due(now, None, now) == now + timedelta(days=1)
     tried_at = now + timedelta(days=1, minutes=5)
-    assert next_asking_due(now, tried_at) == tried_at + timedelta(days=1)
+    assert next_asking_due(now, tried_at, tried_at) == tried_at + timedelta(days=1)
 
 
 def test_nothing_stored_beside_a_missing_root_is_a_failure() -> None:

@@ -10,6 +10,7 @@ left to say, when nothing speaks against it.
 from datetime import datetime, timedelta
 
 from farcopy.core.states import RunEnd, RunState
+from farcopy.planning.schedule import CLOCK_MAY_DIFFER
 from farcopy.planning.situation import Facts, Health, Level, Look, OffSite, Root
 from farcopy.planning.words import count, duration, sentence
 
@@ -19,7 +20,6 @@ KNOWN_FOR_AT_LEAST = timedelta(minutes=30)
 KNOWN_WITHOUT_SCHEDULE = timedelta(hours=26)
 """Where nobody looks by a schedule of ours, a day (and what a daily job may be late) makes what
 was seen too old to be called everything."""
-CLOCK_MAY_DIFFER = timedelta(minutes=5)
 
 
 def judge(facts: Facts) -> Health:

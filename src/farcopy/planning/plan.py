@@ -16,6 +16,8 @@ from farcopy.core.model import (
     SourceFile,
 )
 from farcopy.core.states import HELD, FileState
+from farcopy.planning.retry import RETRY_LATER
+from farcopy.planning.schedule import believable
 
 ALL_AT_REST = 1 << 63
 """Later than any modification time: nothing has to wait."""
@@ -129,7 +131,8 @@ def _decide(file: SourceFile, entry: LedgerEntry | None, occasion: Occasion) -> 
         return Action(ActionKind.SEND, Reason.RETURNED, file)
     if state is FileState.FAILED:
         is_same = is_same_size and entry.mtime_ns == file.mtime_ns
-        waits = entry.retry_at is not None and entry.retry_at > occasion.now
+        retry_at = believable(entry.retry_at, RETRY_LATER, occasion.now)
+        waits = retry_at is not None and retry_at > occasion.now
         if is_same and waits and not occasion.is_manual:
             return Action(ActionKind.SKIP, Reason.RETRY_LATER, file)
         return Action(ActionKind.SEND, Reason.RETRY, file)

@@ -19,6 +19,14 @@ CRASH_WAIT_MAX = timedelta(seconds=25)
 SCRUB_EVERY = timedelta(hours=24)
 ASK_EVERY = timedelta(hours=24)
 """A server that nobody needed for so long is asked whether it still lets us in."""
+CLOCK_MAY_DIFFER = timedelta(minutes=5)
+"""What is dated later than this from now was dated by a clock that was wrong, or is now."""
+
+
+def believable(moment: datetime | None, interval: timedelta, now: datetime) -> datetime | None:
+    """A moment that something is counted from, or None: one that lies in the future by more than
+    its own interval was written by a clock that was wrong. It must not stop anything for years."""
+    return None if moment is None or moment > now + interval else moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +46,20 @@ def next_run_due(interval_min: int, last: LastAttempt | None, now: datetime) -> 
         return now
     if last.hard_failures:
         wait = min(HARD_WAIT * (1 << min(last.hard_failures - 1, 10)), HARD_WAIT_MAX)
-        return last.ended_at + max(wait, timedelta(minutes=interval_min))
+        return _after(last.ended_at, max(wait, timedelta(minutes=interval_min)), now)
     if last.crashes > 1:
         # What crashed twice may crash again: it must not do so every few seconds.
         wait = CRASH_WAIT * (1 << min(last.crashes - 2, 10))
-        return last.ended_at + min(wait, CRASH_WAIT_MAX)
+        return _after(last.ended_at, min(wait, CRASH_WAIT_MAX), now)
     if last.end in (RunEnd.CRASHED, RunEnd.STOPPED):
         return now  # a restart resumes what was cut off
-    return last.ended_at + timedelta(minutes=interval_min)
+    return _after(last.ended_at, timedelta(minutes=interval_min), now)
+
+
+def _after(moment: datetime | None, interval: timedelta, now: datetime) -> datetime:
+    """At once, when there is nothing that can be counted from."""
+    counted_from = believable(moment, interval, now)
+    return now if counted_from is None else counted_from + interval
 
 
 def next_sync_at(
@@ -54,26 +68,26 @@ def next_sync_at(
     """What the API shows: null unless enabled; before the first run, now."""
     if not is_enabled:
         return None
-    return now if last_sync_at is None else last_sync_at + timedelta(minutes=interval_min)
+    return _after(last_sync_at, timedelta(minutes=interval_min), now)
 
 
 def next_look_due(interval_min: int, last_look_at: datetime | None, now: datetime) -> datetime:
-    return now if last_look_at is None else last_look_at + timedelta(minutes=interval_min)
+    return _after(last_look_at, timedelta(minutes=interval_min), now)
 
 
 def next_scrub_due(
-    first_success: datetime | None, last_started_at: datetime | None
+    first_success: datetime | None, last_started_at: datetime | None, now: datetime
 ) -> datetime | None:
     """When a day's part is to be verified; None before anything was stored.
 
     What was just sent can wait a day: it would not have had time to rot.
     """
     begin = last_started_at or first_success
-    return None if begin is None else begin + SCRUB_EVERY
+    return None if begin is None else _after(begin, SCRUB_EVERY, now)
 
 
 def next_asking_due(
-    last_seen_at: datetime | None, last_asked_at: datetime | None
+    last_seen_at: datetime | None, last_asked_at: datetime | None, now: datetime
 ) -> datetime | None:
     """When an idle service logs in; None before the server was reached for the first time.
 
@@ -81,4 +95,6 @@ def next_asking_due(
     """
     if last_seen_at is None:
         return None
-    return max(last_seen_at, last_asked_at or last_seen_at) + ASK_EVERY
+    asked_at = believable(last_asked_at, ASK_EVERY, now)
+    seen_at = believable(last_seen_at, ASK_EVERY, now)
+    return _after(max(filter(None, (seen_at, asked_at)), default=None), ASK_EVERY, now)

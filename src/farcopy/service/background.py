@@ -9,6 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import timedelta
 
 from django.db import DatabaseError, connection
 from django.utils import timezone
@@ -237,7 +238,7 @@ class BackgroundService:
         settings = row.settings
         now = timezone.now()
         if settings.sync_enabled:
-            last = history.last_attempt(row.settings_changed_at)
+            last = history.last_attempt(row.settings_changed_at, now)
             if next_run_due(settings.sync_interval, last, now) <= now:
                 self._start_automatic(SyncType.SCHEDULED, row)
                 return
@@ -248,8 +249,8 @@ class BackgroundService:
 
     def _monitor(self, row: StoredConfiguration) -> None:
         now = timezone.now()
-        last = looks.last_of_monitoring()
         interval = row.settings.monitoring_interval
+        last = looks.last_of_monitoring(now + timedelta(minutes=interval))
         if next_look_due(interval, last.ended_at if last else None, now) > now:
             return
         has_new = monitor.look(row, now)
@@ -259,7 +260,7 @@ class BackgroundService:
 
     def _may_run_early(self, row: StoredConfiguration) -> bool:
         """Something new starts a run at once, but not against a wall only an admin can move."""
-        last = history.last_attempt(row.settings_changed_at)
+        last = history.last_attempt(row.settings_changed_at, timezone.now())
         return last is None or not last.hard_failures
 
     def _start_automatic(self, sync_type: SyncType, row: StoredConfiguration) -> None:

@@ -14,7 +14,7 @@ from farcopy.core.errors import FtpNotConfigured
 from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.core.states import RunEnd, SyncType
 from farcopy.planning.health import judge
-from farcopy.planning.schedule import next_sync_at
+from farcopy.planning.schedule import CLOCK_MAY_DIFFER, next_sync_at
 from farcopy.planning.situation import Facts, Health
 from farcopy.service import judging
 from farcopy.service.cautions import warnings_of
@@ -151,7 +151,7 @@ def status() -> StatusView:
         ),
         statistics=statistics,
         current=current_sync(),
-        backlog=looks.last_of_monitoring(),
+        backlog=looks.last_of_monitoring(now + CLOCK_MAY_DIFFER),
         last_verification=proofs.last_verification(),
         is_service_running=facts.is_service_running,
         ledger=trouble.code if trouble else "ok",

@@ -79,16 +79,17 @@ def _is_due(row: StoredConfiguration, environment: Environment) -> bool:
     destination = stored.find_destination(settings)
     if destination is None:
         return False
-    last_run = history.last_attempt(row.settings_changed_at)
+    now = timezone.now()
+    last_run = history.last_attempt(row.settings_changed_at, now)
     if last_run is not None and last_run.hard_failures:
         return False  # a wall only an admin can move; hosts ban who tries on
     if proofs.open_scrub(destination.pk) is not None:
         return True
     last = proofs.last_scrub(destination.pk)
     due = next_scrub_due(
-        proofs.first_success(destination.pk), last.started_at if last else None
+        proofs.first_success(destination.pk), last.started_at if last else None, now
     )
-    return due is not None and due <= timezone.now()
+    return due is not None and due <= now
 
 
 class _Slice:

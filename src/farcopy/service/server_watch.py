@@ -42,8 +42,8 @@ class ServerWatch:
         if destination is None:
             return
         now = timezone.now()
-        due = next_asking_due(destination.last_seen_at, destination.last_asked_at)
-        last = history.last_attempt(row.settings_changed_at)
+        due = next_asking_due(destination.last_seen_at, destination.last_asked_at, now)
+        last = history.last_attempt(row.settings_changed_at, now)
         if due is None or due > now or (last is not None and last.hard_failures):
             return
         stored.note_asked(destination, now)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from farcopy.core.model import Looked, SourceFile
 from farcopy.store.models import FirstLook
@@ -40,8 +40,8 @@ class FirstLooks:
                 seen = _seen(root, directory, [file.name for file in here])
                 for file in here:
                     before = seen.get(file.name)
-                    if before is None:
-                        news.append(file)
+                    if before is None or before[3] > now + timedelta(seconds=settle_s):
+                        news.append(file)  # never seen, or by a clock that was ahead
                     elif before[1:3] != (file.size_bytes, file.mtime_ns):
                         growing += 1
                         news.append(file)
@@ -79,7 +79,9 @@ class FirstLooks:
                     ).delete()
 
     def forget_old_looks(self, now: datetime) -> None:
-        FirstLook.objects.filter(looked_at__lt=now - KEPT_FOR).delete()
+        FirstLook.objects.filter(
+            Q(looked_at__lt=now - KEPT_FOR) | Q(looked_at__gt=now + KEPT_FOR)
+        ).delete()
 
 
 def _seen(

@@ -13,7 +13,7 @@ from farcopy.core.errors import RunAlreadyOn
 from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.core.model import RunCounts
 from farcopy.core.states import FileState, RunEnd, RunState, SyncType
-from farcopy.planning.schedule import HARD_ERRORS, LastAttempt
+from farcopy.planning.schedule import CLOCK_MAY_DIFFER, HARD_ERRORS, LastAttempt
 from farcopy.planning.verdict import MAX_ERRORS
 from farcopy.store import lease
 from farcopy.store.models import (
@@ -299,15 +299,18 @@ def failed_files(run_id: int, count: int) -> list[FailedFile]:
     ]
 
 
-def last_attempt(settings_changed_at: datetime) -> LastAttempt | None:
-    """What the schedule counts from. Hard failures before a change of settings are forgiven."""
+def last_attempt(settings_changed_at: datetime, now: datetime) -> LastAttempt | None:
+    """What the schedule counts from. Hard failures before a change of settings are forgiven,
+    but for one that a wrong clock dated: nothing would come after it, and all be forgiven."""
     row = SyncHistory.objects.filter(completed_at__isnull=False).order_by("-pk").first()
     if row is None or row.completed_at is None:
         return None
     ends = SyncHistory.objects.order_by("-pk").values_list("end", flat=True)[:20]
     crashes = len(list(takewhile(lambda end: end == RunEnd.CRASHED, ends)))
     hard = 0
-    since = SyncHistory.objects.filter(started_at__gte=settings_changed_at)
+    since = SyncHistory.objects.all()
+    if settings_changed_at <= now + CLOCK_MAY_DIFFER:
+        since = since.filter(started_at__gte=settings_changed_at)
     for code in since.order_by("-pk").values_list("error_code", flat=True)[:20]:
         if code not in HARD_ERRORS:
             break

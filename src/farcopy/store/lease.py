@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from farcopy.core.errors import EngineBusy
+from farcopy.planning.schedule import CLOCK_MAY_DIFFER
 from farcopy.store.models import EngineLease
 from farcopy.store.troubles import of_os_error
 
@@ -86,6 +87,8 @@ def take(owner: str, home_mark: str, kind: str, now: datetime) -> None:
             | Q(owner__startswith=f"{home_mark}-")
             | Q(heartbeat_at__lt=now - STALE_AFTER)
             | Q(heartbeat_at__isnull=True)
+            # Of a clock that was ahead. A living one of two whose clocks differ writes again.
+            | Q(heartbeat_at__gt=now + CLOCK_MAY_DIFFER)
         )
         changed = EngineLease.objects.filter(free, pk=1).update(
             owner=owner, kind=kind, heartbeat_at=now

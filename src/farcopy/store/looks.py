@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from farcopy.core.config import SyncSettings
 from farcopy.core.stock import RootFound, SourcesSeen
+from farcopy.planning.schedule import CLOCK_MAY_DIFFER
 from farcopy.store.models import Look
 
 
@@ -69,19 +70,18 @@ def end(
     )
 
 
-def newest(destination_id: int, roots: str) -> LookRecord | None:
-    """Whoever took it: the one that began last."""
-    row = (
-        Look.objects.filter(
-            destination_id=destination_id, roots=roots, begun_at__isnull=False
-        ).order_by("-begun_at").first()
-    )
+def newest(destination_id: int, roots: str, now: datetime) -> LookRecord | None:
+    """Whoever took it: the one that began last, by a clock that was right if there is one."""
+    looks = Look.objects.filter(
+        destination_id=destination_id, roots=roots, begun_at__isnull=False
+    ).order_by("-begun_at")
+    row = looks.filter(begun_at__lte=now + CLOCK_MAY_DIFFER).first() or looks.first()
     return None if row is None else _record(row)
 
 
-def last_of_monitoring() -> LookRecord | None:
-    """Of whatever sources: the schedule counts from it."""
-    row = Look.objects.filter(kind=Kind.MONITOR, looked_at__isnull=False).order_by(
+def last_of_monitoring(until: datetime) -> LookRecord | None:
+    """Of whatever sources: the schedule counts from it. until: later ones are of a wrong clock."""
+    row = Look.objects.filter(kind=Kind.MONITOR, looked_at__lte=until).order_by(
         "-looked_at"
     ).first()
     return None if row is None else _record(row)

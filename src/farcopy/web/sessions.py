@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
 from django.db import Error as DatabaseProblem
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -55,10 +56,10 @@ def open_session(request: HttpRequest) -> Session | None:
 
 
 def is_over(signed_in_at: datetime, last_used_at: datetime, now: datetime) -> bool:
-    """Past the absolute or the idle end."""
+    """Past the absolute or the idle end, or dated by a clock that was ahead by more than that."""
     return (
-        now - signed_in_at > settings.SESSION_ABSOLUTE
-        or now - last_used_at > settings.SESSION_IDLE
+        abs(now - signed_in_at) > settings.SESSION_ABSOLUTE
+        or abs(now - last_used_at) > settings.SESSION_IDLE
     )
 
 
@@ -66,7 +67,7 @@ def touch(session: Session) -> None:
     """Put the idle end off."""
     now = timezone.now()
     key = session.id_hash
-    if now - _unsaved_uses.get(key, session.last_used_at) < _TOUCH_EVERY:
+    if abs(now - _unsaved_uses.get(key, session.last_used_at)) < _TOUCH_EVERY:
         return
     try:
         if HEALTH.trouble is None:
@@ -117,7 +118,11 @@ def _end(request: HttpRequest) -> None:
 
 def _end_old_ones(user: User, now: datetime) -> None:
     """Those that are over, whosever, and of this account all but the last used few."""
-    Session.objects.filter(signed_in_at__lt=now - settings.SESSION_ABSOLUTE).delete()
+    Session.objects.filter(
+        Q(signed_in_at__lt=now - settings.SESSION_ABSOLUTE)
+        | Q(signed_in_at__gt=now + settings.SESSION_ABSOLUTE)
+        | Q(last_used_at__gt=now + settings.SESSION_IDLE)
+    ).delete()
     of_account = Session.objects.filter(user=user).order_by("-last_used_at")
     kept = list(of_account.values_list("pk", flat=True)[: MAX_SESSIONS - 1])
     of_account.exclude(pk__in=kept).delete()
