@@ -31,6 +31,7 @@ from farcopy.process import (
     run_and_show,
     serve_until_stopped,
     set_up,
+    settle_text,
     stop_on_signals,
 )
 from farcopy.web.listening import Listening
@@ -45,6 +46,7 @@ DEFAULT_PORT = 8480
 
 def main() -> None:
     """Entry point. Errors of ours become one line and an exit code, never a traceback."""
+    settle_text()
     try:
         cli(standalone_mode=True)
     except SettingsInvalid as error:

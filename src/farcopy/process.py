@@ -7,6 +7,7 @@ come first, and `farcopy --help` must not wait for it.
 import atexit
 import contextlib
 import gc
+import io
 import os
 import signal
 import sys
@@ -37,6 +38,24 @@ STOPPERS = {
     "SIGINT": "you (Ctrl-C)",
     "SIGBREAK": "you (Ctrl-Break)",  # Windows; its services get it too
 }
+
+
+def settle_text() -> None:
+    """Before anything else: names mean the same, and output works, in every locale.
+
+    Names are bytes, and are read as UTF-8 for ever, whatever the locale of cron, a service or
+    a shell. Python decides that at its start and never again, so under another locale it is
+    started once more, in its UTF-8 mode; what is printed stays in the encoding of the terminal.
+    A character the terminal has not is printed as its code.
+    """
+    is_utf8 = sys.getfilesystemencoding().lower() == "utf-8"
+    if os.name == "posix" and not is_utf8 and not sys.flags.utf8_mode and sys.executable:
+        if sys.stdout is not None:
+            os.environ.setdefault("PYTHONIOENCODING", sys.stdout.encoding)
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def set_up(
