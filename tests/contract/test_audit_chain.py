@@ -172,14 +172,17 @@ def test_more_problems_than_anybody_reads_are_counted(trail: None) -> None:
     assert (len(found.problems), found.problem_count) == (MOST_TOLD, ENTRIES + MOST_TOLD)
 
 
-def test_the_service_checks_once_a_day_and_what_it_finds_is_told(trail: None) -> None:
+@pytest.mark.parametrize("passed_days", [1, -400])  # or its clock was ahead at the last check
+def test_the_service_checks_once_a_day_and_what_it_finds_is_told(
+    trail: None, passed_days: int
+) -> None:
     assert auditing.last_check().status == "unverified"
     watch = TrailWatch(settle_s=0)
     watch.go_on()
     watch.join()
     assert auditing.last_check().status == "ok"
     row(6).update(username="Mallory")
-    for days, status in ((0, "ok"), (1, "broken")):
+    for days, status in ((0, "ok"), (passed_days, "broken")):
         AuditHead.objects.update(checked_at=F("checked_at") - timedelta(days=days))
         watch = TrailWatch(settle_s=0)
         watch.go_on()

@@ -14,7 +14,9 @@ HOUR = timedelta(hours=1)
     ("oldest", "last_empty", "lag"),
     [(NOW - HOUR, None, 3600), (None, NOW - HOUR, 3600),
      (NOW - 1000 * HOUR, NOW - HOUR, 3600),  # copied in with its old date, an hour ago at most
-     (NOW - HOUR, NOW - 5 * HOUR, 3600), (NOW + HOUR, None, 0), (None, None, 0)],
+     (NOW - HOUR, NOW - 5 * HOUR, 3600), (NOW + HOUR, None, 0), (None, None, 0),
+     # Of a clock that was ahead: it does not hide how long the others wait.
+     (NOW - HOUR, NOW + 1000 * HOUR, 3600), (NOW + HOUR, NOW - 5 * HOUR, 5 * 3600)],
 )
 def test_a_file_waits_since_it_was_written_or_since_nothing_waited(
     oldest: datetime | None, last_empty: datetime | None, lag: float

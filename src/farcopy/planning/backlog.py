@@ -20,9 +20,9 @@ def lag_of(oldest_at: datetime | None, last_empty_at: datetime | None, now: date
     """Seconds the oldest file can have waited at most.
 
     A file may be older than its time in the archive (copied there, with its dates): when
-    nothing was waiting then, it came later.
+    nothing was waiting then, it came later. A time to come tells nothing.
     """
-    begins = [moment for moment in (oldest_at, last_empty_at) if moment is not None]
+    begins = [moment for moment in (oldest_at, last_empty_at) if moment and moment <= now]
     return max((now - max(begins, default=now)).total_seconds(), 0.0)
 
 

@@ -38,9 +38,7 @@ def facts(row: StoredConfiguration, now: datetime) -> Facts:
     frozen = freeze_of(settings)
     destination = stored.find_destination(settings)
     paths = paths_of(settings)
-    look = (
-        looks.newest(destination.pk, looks.key_of(settings), now) if destination else None
-    )
+    look = looks.newest(destination.pk, looks.key_of(settings), now) if destination else None
     return Facts(
         now=now,
         has_source=settings.has_source,

@@ -39,7 +39,7 @@ class TrailWatch:
         if now_s >= self._check_due_s and (self._thread is None or not self._thread.is_alive()):
             self._check_due_s = now_s + MARK_EVERY_S
             checked_at = auditing.last_check().checked_at
-            if checked_at is None or timezone.now() - checked_at >= CHECK_EVERY:
+            if checked_at is None or abs(timezone.now() - checked_at) >= CHECK_EVERY:
                 self._thread = threading.Thread(target=_check, name="farcopy-trail", daemon=True)
                 self._thread.start()
 
