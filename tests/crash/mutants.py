@@ -100,8 +100,8 @@ MUTANTS = (
         (
             (
                 "sources/folder.py",
-                "if _identity(now) != _identity(self._opened):",
-                "if False:",
+                "        if _identity(now) == _identity(self._opened) and not is_gone:",
+                "        if True:\n            return\n        if False:",
             ),
         ),
         source_rewritten,

@@ -275,10 +275,12 @@ class FolderReader:
         (Windows has no ctime of that meaning: there it is the creation time, and never differs.)
         """
         now = os.fstat(self._descriptor)
-        if _identity(now) == _identity(self._opened) and now.st_nlink:
+        # A file system that counts no links says 0 from the beginning.
+        is_gone = not now.st_nlink and bool(self._opened.st_nlink)
+        if _identity(now) == _identity(self._opened) and not is_gone:
             if now.st_ctime_ns == self._opened.st_ctime_ns or self._is_read_the_same_again():
                 return
-        elif not now.st_nlink:  # another file has its name, or none
+        elif is_gone:  # another file has its name, or none
             raise SourceReplaced("while it was read")
         raise _change_of(now.st_size - self._opened.st_size)("while it was read")
 
@@ -294,7 +296,8 @@ class FolderReader:
         except OSError as error:
             raise SourceUnreadable(_name_of(error)) from error
         now = os.fstat(self._descriptor)
-        is_at_rest = _identity(now) == _identity(self._opened) and bool(now.st_nlink)
+        is_gone = not now.st_nlink and bool(self._opened.st_nlink)
+        is_at_rest = _identity(now) == _identity(self._opened) and not is_gone
         return is_at_rest and not left_bytes and again.md5 == self.md5
 
     def close(self) -> None:
