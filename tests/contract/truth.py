@@ -262,7 +262,7 @@ class Installation:
     def files_in_sources(self) -> dict[str, bytes]:
         settings = stored.load().settings
         found = {}
-        for label, path in judging.paths_of(settings).items():
+        for label, path in settings.source_paths.items():
             for file in Path(path).rglob("*") if Path(path).is_dir() else ():
                 name = f"{label}/{file.relative_to(path).as_posix()}"
                 is_left_out = any(
@@ -296,7 +296,7 @@ class Installation:
         if health.off_site is OffSite.ALL:
             assert recount.is_known, f"nobody has looked: {words}"
             assert not recount.missing, f"{words}: {sorted(recount.missing)}"
-            for label, path in judging.paths_of(stored.load().settings).items():
+            for label, path in stored.load().settings.source_paths.items():
                 assert Path(path).is_dir(), f"{label} is not there: {words}"
         else:
             assert "verything is off-site" not in words
@@ -315,7 +315,7 @@ class Installation:
         """Files of the configured sources that lie at the destination, or did before something
         took them away that farcopy cannot know of."""
         settings = stored.load().settings
-        labels = tuple(f"{label}/" for label in judging.paths_of(settings))
+        labels = tuple(f"{label}/" for label in settings.source_paths)
         place = f"{settings.ftp_host}{settings.ftp_path}"
         there = {name for name in self.server.files if name.startswith(labels)}
         return len(there | {name for at, name in self.damaged if at == place})

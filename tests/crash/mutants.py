@@ -100,7 +100,8 @@ MUTANTS = (
         (
             (
                 "sources/folder.py",
-                "        if _identity(now) == _identity(self._opened) and not is_gone:",
+                "        if _identity(now) == _identity(self._opened) "
+                "and not self._has_lost_its_name(now):",
                 "        if True:\n            return\n        if False:",
             ),
         ),

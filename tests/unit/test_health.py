@@ -17,7 +17,7 @@ from farcopy.planning.words import duration
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LONG = timedelta(hours=30)
 GOOD_RUN = LastRun(RunState.SUCCESS, RunEnd.FINISHED, NOW - timedelta(minutes=11))
-WHOLE = Look(NOW - timedelta(minutes=12), NOW - timedelta(minutes=11), seen_files=2140)
+WHOLE = Look(NOW - timedelta(minutes=12), NOW - timedelta(minutes=11))
 HELD = Stock(held=2140, verified=2000)
 WELL = Facts(NOW, last_run=GOOD_RUN, look=WHOLE, stock=HELD, roots=(Root("the Orthanc storage"),))
 SOME_DUE = replace(HELD, pending=312, due_bytes=5_000_000)

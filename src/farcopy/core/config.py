@@ -19,6 +19,10 @@ from farcopy.core.patterns import is_pattern
 
 PASSWORD_MASK: Final = "********"  # noqa: S105
 MINUTES_A_DAY: Final = 1440
+SOURCE_SETTINGS: Final = {
+    "orthanc": "orthanc_storage_path", "hospital": "hospital_data_path",
+}
+"""By root label (core.model.RootLabel): the setting that says where the source lies."""
 SHOWN_CHARS: Final = 60
 """Of a long value in the words of its refusal."""
 TLS_STRENGTH: Final = {"off": 0, "auto": 1, "required": 2}
@@ -73,6 +77,12 @@ class SyncSettings:
     def tls_in_force(self) -> str:
         """ftp_tls as it counts: whoever names what to trust is never spoken to in clear text."""
         return "required" if self.ftp_tls_ca or self.ftp_tls_fingerprint else self.ftp_tls
+
+    @property
+    def source_paths(self) -> dict[str, str]:
+        """Root label and path of each source that is set."""
+        paths = {label: getattr(self, name) for label, name in SOURCE_SETTINGS.items()}
+        return {label: path for label, path in paths.items() if path}
 
     @property
     def destination_label(self) -> str:

@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from farcopy.core.errors import (
-    ConnectFailed,
     EverythingRefused,
     FarcopyError,
     Fenced,
@@ -27,7 +26,6 @@ from farcopy.core.errors import (
     SizeMismatch,
     SourceChanged,
     SourceVanished,
-    TimedOut,
     TooManyConnections,
     UploadRefused,
 )
@@ -36,6 +34,7 @@ from farcopy.core.ports import Clock, Ledger, Remote, RunLog, Source
 from farcopy.core.states import FileState
 from farcopy.engine.control import Pace, RunControl, SessionGate
 from farcopy.engine.job import Job, Line
+from farcopy.engine.reading import as_run_error
 from farcopy.engine.throttle import Throttle, ThrottledReader
 from farcopy.planning.continuing import is_worth_continuing
 from farcopy.planning.remote_path import is_plain, remote_path, temporary_name
@@ -248,7 +247,7 @@ class TransferWorker:
                     raise  # others go on: this worker is one too many
                 decision = decide_retry(error, tries, tries, random.random())  # noqa: S311
                 if not error.is_retryable or not decision.again:
-                    raise _as_run_error(error) from error
+                    raise as_run_error(error) from error
                 if self._control.wait(decision.wait_s * self._retry_scale):
                     raise Interrupted from error
             else:
@@ -270,7 +269,7 @@ class TransferWorker:
             # server that always does it must not keep us here for ever.
             self._idle_losses += 1
             if self._idle_losses > ATTEMPTS:
-                raise _as_run_error(error) from error
+                raise as_run_error(error) from error
             return
         self._in_hand.extend(lost)
         self._open()
@@ -323,7 +322,7 @@ class TransferWorker:
         if error.scope in (Scope.SESSION, Scope.RUN):
             self._lost_files += 1
             if isinstance(error, RunError) or self._lost_files >= LOST_FILES:
-                raise _as_run_error(error) from error
+                raise as_run_error(error) from error
 
     def _rename_temporary(self, job: Job) -> None:
         """It is sent again to another name, perhaps by another session: a STOR of the one
@@ -382,12 +381,3 @@ class TransferWorker:
         finally:
             too_late.cancel()
             remote.close()
-
-
-def _as_run_error(error: FarcopyError) -> FarcopyError:
-    """No session, no run."""
-    if isinstance(error, ReplyTimeout):
-        return TimedOut()
-    if isinstance(error, SessionError) and not isinstance(error, TooManyConnections):
-        return ConnectFailed()
-    return error

@@ -43,7 +43,6 @@ class Look:
     unsent_bytes: int = 0
     problems: int = 0
     excluded_files: int = 0
-    seen_files: int = 0
     is_of_a_run: bool = True
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from farcopy.core.config import standing_warnings
+from farcopy.core.config import SOURCE_SETTINGS, standing_warnings
 from farcopy.core.model import Reason
 from farcopy.core.states import FileState
 from farcopy.planning.verdict import SKIP_WORDS, growing_warning, skipped_warning
@@ -23,7 +23,6 @@ from farcopy.store.models import Destination
 
 NOT_SEEN_FOR: Final = timedelta(hours=26)
 """A day, and what the daily look at the server may be late."""
-_FIELDS: Final = {"orthanc": "orthanc_storage_path", "hospital": "hospital_data_path"}
 
 
 def warnings_of(row: StoredConfiguration, now: datetime) -> Iterator[str]:
@@ -48,10 +47,10 @@ def warnings_of(row: StoredConfiguration, now: datetime) -> Iterator[str]:
     last = history.last_finished()
     if last is not None and last.counts.files_growing:
         yield growing_warning(last.counts.files_growing)
-    paths = judging.paths_of(row.settings)
+    paths = row.settings.source_paths
     for label, path in paths.items():
         if judging.peek(path) is None:
-            yield f"{_FIELDS[label]} is not there or is no directory this service can list"
+            yield f"{SOURCE_SETTINGS[label]} is not there or is no directory this service can list"
     destination = stored.find_destination(row.settings)
     if destination is not None:
         yield from _of_the_ledger(destination, set(paths))

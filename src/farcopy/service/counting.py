@@ -5,7 +5,6 @@ from typing import Final
 
 from farcopy.core.errors import SourceMissing
 from farcopy.core.examination import SourceCount
-from farcopy.core.model import RootLabel
 from farcopy.engine.survey import count_of
 from farcopy.service import wiring
 from farcopy.store import configuration as stored
@@ -26,15 +25,11 @@ class CountedSource:
 def count_sources() -> list[CountedSource]:
     """Those that are configured."""
     settings = stored.load().settings
-    paths = {
-        RootLabel.ORTHANC.value: settings.orthanc_storage_path,
-        RootLabel.HOSPITAL.value: settings.hospital_data_path,
-    }
     counted = []
     for source in wiring.sources_of(settings):
         try:
             count = count_of(source, wiring.SystemClock(), WITHIN_S)
         except SourceMissing:
             count = None
-        counted.append(CountedSource(source.label, paths[source.label] or "", count))
+        counted.append(CountedSource(source.label, settings.source_paths[source.label], count))
     return counted

@@ -5,15 +5,13 @@ the judgement itself is planning/health.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from django.utils import timezone
 
-from farcopy.core.config import SyncSettings
-from farcopy.core.model import RootLabel
 from farcopy.core.states import RunEnd
-from farcopy.core.stock import RootFound, Stock
+from farcopy.core.stock import RootFound
 from farcopy.planning.health import judge
 from farcopy.planning.situation import Facts, Health, LastRun, Look, Root, RunOn
 from farcopy.service.freezing import NAMES, freeze_of
@@ -21,6 +19,7 @@ from farcopy.service.waiting import waiting_since
 from farcopy.store import configuration as stored
 from farcopy.store import counters, history, lease, looks
 from farcopy.store.configuration import StoredConfiguration
+from farcopy.store.counters import Counted
 from farcopy.store.health import HEALTH
 from farcopy.store.history import RunRecord
 from farcopy.store.looks import LookRecord
@@ -37,43 +36,36 @@ def facts(row: StoredConfiguration, now: datetime) -> Facts:
     trouble = HEALTH.trouble
     frozen = freeze_of(settings)
     destination = stored.find_destination(settings)
-    paths = paths_of(settings)
+    paths = settings.source_paths
+    counted = counters.counted(destination.pk, set(paths)) if destination else []
+    kind = lease.live_kind(now)
     look = looks.newest(destination.pk, looks.key_of(settings), now) if destination else None
     return Facts(
         now=now,
         has_source=settings.has_source,
         is_ftp_configured=settings.is_ftp_configured,
-        is_service_running=lease.live_kind(now) == "service",
-        run=_run_on(now),
+        is_service_running=kind == "service",
+        run=_run_on(now, is_alive=bool(kind)),
         trouble=trouble.text if trouble else "",
         frozen=frozen.warning if frozen else "",
         sync_enabled=settings.sync_enabled,
         interval_min=settings.sync_interval,
         last_run=_last_run(history.last_finished_at(destination.pk if destination else 0)),
-        stock=counters.stock(destination.pk, set(paths)) if destination else Stock(),
+        stock=counters.stock_of(counted),
         look=_look(look) if look else None,
-        roots=tuple(_roots(paths, destination, look)),
+        roots=tuple(_roots(paths, destination, counted, look)),
         waiting_since=waiting_since(),
     )
 
 
-def paths_of(settings: SyncSettings) -> dict[str, str]:
-    """Label and path of each source that is configured."""
-    paths = {
-        RootLabel.ORTHANC.value: settings.orthanc_storage_path,
-        RootLabel.HOSPITAL.value: settings.hospital_data_path,
-    }
-    return {label: path for label, path in paths.items() if path}
-
-
-def _run_on(now: datetime) -> RunOn | None:
+def _run_on(now: datetime, *, is_alive: bool) -> RunOn | None:
     run = history.running()
     if run is None:
         return None
     heard_at = lease.last_sign_of_life() or run.started_at
     return RunOn(
         run.counts.files_failed, max((now - heard_at).total_seconds(), 0.0),
-        bool(lease.live_kind(now)), run.is_total_known,
+        is_alive, run.is_total_known,
     )
 
 
@@ -90,7 +82,7 @@ def _look(record: LookRecord) -> Look:
     found = record.found
     return Look(
         record.begun_at, record.ended_at, found.is_whole, found.unsent_files,
-        found.unsent_bytes, found.problems, found.excluded_files, found.files,
+        found.unsent_bytes, found.problems, found.excluded_files,
         record.kind is looks.Kind.RUN,
     )
 
@@ -99,7 +91,8 @@ def _look(record: LookRecord) -> Look:
 
 
 def _roots(
-    paths: dict[str, str], destination: Destination | None, look: LookRecord | None
+    paths: dict[str, str], destination: Destination | None, counted: Sequence[Counted],
+    look: LookRecord | None,
 ) -> Iterator[Root]:
     accepted = destination.accepted_roots if destination else ()
     found = {root.label: root for root in look.found.gone} if look else {}
@@ -109,7 +102,7 @@ def _roots(
             yield Root(NAMES[label], is_there=False)
             continue
         seen = found.get(label)
-        known = counters.live_files(destination.pk, label) if destination else 0
+        known = counters.live_of(counted, label)
         if label in accepted:
             yield Root(NAMES[label])
         elif not has_entries and known:

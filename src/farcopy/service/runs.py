@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from django.utils import timezone
 
 from farcopy.core import errors
+from farcopy.core.config import SOURCE_SETTINGS
 from farcopy.core.errors import (
     FarcopyError,
     FtpNotConfigured,
@@ -33,7 +34,6 @@ from farcopy.store.history import RunRecord
 from farcopy.store.patience import Patience
 
 POLL_S = 0.1
-_SETTING_OF = {"orthanc": "orthanc_storage_path", "hospital": "hospital_data_path"}
 START_WITHIN_S = 20.0
 """A living service takes a request within a second; it may be ending a run just now."""
 
@@ -147,7 +147,7 @@ def summary(run_id: int) -> RunSummary:
     lines = [
         *(
             f"Failed to read: {path} ({text_of_code(code)})" if path
-            else f"Failed to read: {root} ({_SETTING_OF.get(root, root)}: {text_of_code(code)})"
+            else f"Failed to read: {root} ({SOURCE_SETTINGS.get(root, root)}: {text_of_code(code)})"
             for root, path, code in run.problems
         ),
         *(

@@ -275,14 +275,16 @@ class FolderReader:
         (Windows has no ctime of that meaning: there it is the creation time, and never differs.)
         """
         now = os.fstat(self._descriptor)
-        # A file system that counts no links says 0 from the beginning.
-        is_gone = not now.st_nlink and bool(self._opened.st_nlink)
-        if _identity(now) == _identity(self._opened) and not is_gone:
+        if _identity(now) == _identity(self._opened) and not self._has_lost_its_name(now):
             if now.st_ctime_ns == self._opened.st_ctime_ns or self._is_read_the_same_again():
                 return
-        elif is_gone:  # another file has its name, or none
+        elif self._has_lost_its_name(now):  # another file has its name, or none
             raise SourceReplaced("while it was read")
         raise _change_of(now.st_size - self._opened.st_size)("while it was read")
+
+    def _has_lost_its_name(self, now: os.stat_result) -> bool:
+        # A file system that counts no links says 0 from the beginning.
+        return not now.st_nlink and bool(self._opened.st_nlink)
 
     def _is_read_the_same_again(self) -> bool:
         """Whether a second reading of what was read finds it so, and the file at rest."""
@@ -296,9 +298,9 @@ class FolderReader:
         except OSError as error:
             raise SourceUnreadable(_name_of(error)) from error
         now = os.fstat(self._descriptor)
-        is_gone = not now.st_nlink and bool(self._opened.st_nlink)
-        is_at_rest = _identity(now) == _identity(self._opened) and not is_gone
-        return is_at_rest and not left_bytes and again.md5 == self.md5
+        if _identity(now) != _identity(self._opened) or self._has_lost_its_name(now):
+            return False
+        return not left_bytes and again.md5 == self.md5
 
     def close(self) -> None:
         self._hashes.close()

@@ -99,9 +99,14 @@ def stock_of(rows: Sequence[Counted]) -> Stock:
 
 def live_files(destination_id: int, root: str) -> int:
     """Files the source had, as far as the ledger knows: neither accepted as gone nor skipped."""
+    return live_of(counted(destination_id, {root}), root)
+
+
+def live_of(rows: Sequence[Counted], root: str) -> int:
+    """The same, of counters that were read already."""
     return _sum(
-        row for row in counted(destination_id, {root})
-        if row.state != FileState.SKIPPED
+        row for row in rows
+        if row.root == root and row.state != FileState.SKIPPED
         and (row.state != FileState.VANISHED or row.is_undecided)
     )
 
