@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from farcopy.web.connections import Deadlines
@@ -19,10 +20,14 @@ LONG_S = 3.0
 def site(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Tells how long the body was, whence and how it came.
 
-    `/large` answers with 3 MiB, `/long` after LONG_S.
+    `/large` answers with 3 MiB, `/long` after LONG_S, `/note` after a second, in which it
+    makes the file that X-File names.
     """
     if environ["PATH_INFO"] == "/long":
         time.sleep(LONG_S)
+    if environ["PATH_INFO"] == "/note":
+        time.sleep(1.0)
+        Path(environ["HTTP_X_FILE"]).touch()
     if environ["PATH_INFO"] == "/large":
         answer = b"x" * 3 * 1024**2
     else:

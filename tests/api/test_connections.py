@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from farcopy.web.connections import KEPT_BYTES, Deadlines
+from farcopy.web.connections import Deadlines
 from farcopy.web.listening import Listening
-from farcopy.web.server import MAX_HEADER_BYTES, THREADS
+from farcopy.web.requests import KEPT_BYTES, MAX_HEADER_BYTES, THREADS
 from tests.api.conftest import ServerFactory
 from tests.api.farcopy_server import COOKIE
 from tests.api.small_site import LONG_S, SmallSite, answer_of, drip
@@ -114,7 +114,7 @@ def test_when_connections_run_out_the_longest_waiting_end_and_newcomers_are_serv
         (b"GET / HTTP/1.1\r\nno header\r\n\r\n", 400, "bad_request"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400, "bad_request"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "not_implemented"),
-        (b"GET / HTTP/1.1\r\nX: " + b"a" * MAX_HEADER_BYTES + b"\r\n\r\n", 431,
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * MAX_HEADER_BYTES + b"\r\n\r\n", 431,
          "headers_too_large"),
         (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400,
          "bad_request"),

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from farcopy.web.hashing import AT_ONCE, IN_THE_ROOM, hashing
 from farcopy.web.refusals import Refused
-from farcopy.web.server import THREADS
+from farcopy.web.requests import THREADS
 
 WITHIN_S = 10.0
 CROWD = IN_THE_ROOM + 6

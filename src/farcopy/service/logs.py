@@ -73,5 +73,5 @@ def set_up_logs(home: Path, keep_days: int) -> None:
         if name:
             logger.propagate = False
     # Their lines quote requests, the caller's own text; the gate logs its 5xx without it.
-    for noisy in ("axes", "django.request", "django.security", "waitress.queue"):
+    for noisy in ("axes", "django.request", "django.security", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)

@@ -1,173 +1,235 @@
-"""A client's connection: how long it may take, how much of a body is kept, what it is told
-when its request is none.
+"""A client's connection: how long it may take for each part, and what it is told when what it
+sends is no request.
 
-waitress reads all connections on one thread, so a slow one holds no other up;
-but it would hold its place for ever. Knows no Django; used by `server`.
+HTTP itself is uvicorn's and h11's: they read one request at a time and stop reading while its
+answer is on the way. What neither has is an end for a client that is slow, and a measure of
+which connection has kept others waiting longest. Knows no Django; used by `server`.
 """
 
+import asyncio
 import json
 import secrets
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from waitress.buffers import OverflowableBuffer
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
-from waitress.task import ErrorTask
-from waitress.utilities import Error as RequestError
+import h11
+from uvicorn import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from farcopy.web import refusals
-from farcopy.web.body import MAX_BODY_BYTES
 from farcopy.web.refusals import Refusal
 
-KEPT_BYTES: Final = 2 * MAX_BODY_BYTES
-"""Of a body; the application refuses what is longer than half of it, and reads no further."""
+LINGER_BYTES: Final = 1024**2
+"""What a refused client may still send before it is hung up on: it shall read the refusal."""
+PIECE_BYTES: Final = 16 * 1024
+TAKEN_BYTES: Final = 16 * 1024
+MAX_OVERHEAD_BYTES: Final = 64 * 1024
+"""Of a request's header and of the framing of its chunks: each chunk costs more than its bytes."""
 
 
-class Waiting(Enum):
-    """What a connection waits for the client to send."""
+class Phase(Enum):
+    """What a connection waits for."""
 
+    HANDSHAKE = "handshake"
     FIRST_BYTE = "first byte"  # of the next request
     HEADER = "header"
     BODY = "body"
+    ANSWER = "answer"  # ours
+    OVER = "over"  # refused; its last words are taken off the line
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
     """For the whole of each part, in seconds: a byte now and then does not put them off.
 
-    A body of 64 KiB over a line of 20 kbit/s takes 26 s.
+    A body of 64 KiB over a line of 20 kbit/s takes 26 s. taking_s: for each 16 KiB of an answer.
     """
 
     first_byte_s: float = 60.0
     header_s: float = 15.0
     body_s: float = 30.0
-
-    def of(self, waiting: Waiting) -> float:
-        match waiting:
-            case Waiting.FIRST_BYTE:
-                return self.first_byte_s
-            case Waiting.HEADER:
-                return self.header_s
-            case Waiting.BODY:
-                return self.body_s
+    taking_s: float = 30.0
+    closing_s: float = 5.0
 
 
-class RequestTimeout(RequestError):  # type: ignore[misc]
-    code = 408
-    reason = "Request Timeout"
+class Connection(H11Protocol):
+    """One connection. `end_if_late` is called now and then by the server.
 
+    address: of who connected, without a port. on_end: told once, when it is over.
+    """
 
-class BodyStart(OverflowableBuffer):  # type: ignore[misc]
-    """The beginning of a body. The rest is taken off the line, so that the client hears the
-    refusal, and forgotten: many large bodies fill neither memory nor disk."""
-
-    def append(self, data: bytes) -> None:
-        room = KEPT_BYTES - len(self)
-        if room > 0:
-            super().append(data[:room])
-
-
-class Parser(HTTPRequestParser):  # type: ignore[misc]
-    def parse_header(self, header_plus: bytes) -> None:
-        super().parse_header(header_plus)
-        if self.body_rcv is not None:
-            self.body_rcv.buf = BodyStart(KEPT_BYTES)
-
-
-class EnvelopeTask(ErrorTask):  # type: ignore[misc]
-    """What waitress refuses by itself, before there is a request, in our envelope."""
-
-    def execute(self) -> None:
-        refusal = _refusal_of(self.request.error.code)
-        body = json.dumps({
-            "success": False, "error": refusal.error, "code": refusal.code,
-            "request_id": secrets.token_hex(8),
-        }).encode()
-        self.status = f"{refusal.status} {self.request.error.reason}"
-        self.response_headers.extend([
-            ("Content-Type", "application/json"), ("Cache-Control", "no-store"),
-            ("X-Content-Type-Options", "nosniff"),
-        ])
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-def _refusal_of(status: int) -> Refusal:
-    match status:
-        case 408:
-            return refusals.REQUEST_TIMEOUT
-        case 413:
-            return refusals.TOO_LARGE
-        case 431:
-            return refusals.HEADERS_TOO_LARGE
-        case 501:
-            return refusals.NOT_IMPLEMENTED
-        case 500:
-            return refusals.INTERNAL
-        case _:
-            return refusals.BAD_REQUEST
-
-
-class Channel(HTTPChannel):  # type: ignore[misc]
-    """One connection, with deadlines; `end_if_late` is called now and then by the server."""
-
-    parser_class = Parser
-    error_task_class = EnvelopeTask
-    request: Any
-    will_close: bool
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        # Whoever connects has something to say: the first header's time runs at once.
-        self.waiting = Waiting.HEADER
-        self.waiting_since_s = time.monotonic()
-        super().__init__(*args, **options)
+    def __init__(
+        self, config: Config, state: ServerState, deadlines: Deadlines, address: str,
+        on_end: Callable[["Connection"], None],
+    ) -> None:
+        super().__init__(config, state, {}, asyncio.get_running_loop())
+        self.address = address
+        self.phase = Phase.HANDSHAKE
+        self.since_s = time.monotonic()
+        self._untaken = 0
+        self._untaken_since_s: float | None = None
+        self._closing_since_s: float | None = None
+        self._deadlines = deadlines
+        self._on_end = on_end
+        self._lingered = 0
+        self._overhead = 0
+        self.handshake: asyncio.Task[None] | None = None
+        """Until there is a transport."""
 
     @property
     def is_waiting(self) -> bool:
-        """For the client; false while a request is in hand or its answer on the way."""
-        return not (self.requests or self.total_outbufs_len)
+        """For the client; false while a request is in hand or its answer on the way to one
+        who takes it."""
+        return self.phase is not Phase.ANSWER or self._untaken_since_s is not None
 
-    def received(self, data: bytes) -> bool:
-        before = self.request
-        taken = super().received(data)
-        self._note(before)
-        return bool(taken)
+    @property
+    def has_request(self) -> bool:
+        line = self._line
+        return self.phase in {Phase.BODY, Phase.ANSWER} or (
+            line is not None and line.get_write_buffer_size() > 0
+        )
 
-    def service(self) -> None:
-        super().service()
-        if self.request is None:  # else the next one has begun to arrive meanwhile
-            self._wait_for(Waiting.FIRST_BYTE, is_new=True)
+    @property
+    def _line(self) -> asyncio.Transport | None:
+        """None before the handshake is done; uvicorn's own type does not say so."""
+        return self.transport
 
-    def end_if_late(self, deadlines: Deadlines, now_s: float) -> None:
-        if not self.is_waiting or now_s - self.waiting_since_s <= deadlines.of(self.waiting):
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        # Whoever connects has something to say: the first header's time runs from the start,
+        # and a handshake is part of it.
+        self.phase = Phase.HEADER
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._on_end(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self.phase is Phase.OVER:
+            self._lingered += len(data)
+            if self._lingered > LINGER_BYTES:
+                self.transport.abort()
             return
-        with self.requests_lock:
-            if self.requests or self.will_close or self.close_when_flushed:
+        if self.phase is Phase.FIRST_BYTE:
+            self._enter(Phase.HEADER)
+        for start in range(0, len(data), PIECE_BYTES):
+            self._read(data[start : start + PIECE_BYTES])
+            if self._is_ending():
                 return
-            if self.request is None:
-                self.will_close = True
-                return
-            # The rest of what came so far belongs to nothing any more.
-            late, self.request = self.request, None
-            late.error = RequestTimeout("")
-            late.completed = late.connection_close = True
-            self.requests.append(late)
-        self.server.add_task(self)
 
-    def _note(self, before: object) -> None:
-        if self.request is None:
-            self._wait_for(Waiting.FIRST_BYTE)
-        elif self.request.headers_finished:
-            self._wait_for(Waiting.BODY)
-        elif self.request is not before and before is not None:
-            self._wait_for(Waiting.HEADER, is_new=True)
+    def _read(self, piece: bytes) -> None:
+        before = self._body_bytes()
+        super().data_received(piece)
+        self._note()
+        if self.phase is Phase.BODY:
+            self._overhead += len(piece) - (self._body_bytes() - before)
+            if self._overhead > MAX_OVERHEAD_BYTES:
+                self.refuse(refusals.BAD_REQUEST)
+
+    def _is_ending(self) -> bool:
+        return self.phase is Phase.OVER or self.transport.is_closing()
+
+    def _body_bytes(self) -> int:
+        cycle: RequestResponseCycle | None = self.cycle
+        return 0 if cycle is None else len(cycle.body)
+
+    def on_response_complete(self) -> None:
+        self._enter(Phase.FIRST_BYTE)
+        self._overhead = 0
+        super().on_response_complete()  # which begins the next request, if it came already
+        if self.phase is Phase.FIRST_BYTE and self.conn.trailing_data[0]:
+            self._enter(Phase.HEADER)
+        self._note()
+
+    def send_400_response(self, msg: str) -> None:
+        """uvicorn's answer to what is no HTTP, in our envelope. h11 says which status fits."""
+        status = getattr(sys.exc_info()[1], "error_status_hint", 400)
+        self.refuse({
+            431: refusals.HEADERS_TOO_LARGE, 501: refusals.NOT_IMPLEMENTED,
+        }.get(status, refusals.BAD_REQUEST))
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Say so, if nothing else is being said, and hang up."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            status, headers, body = envelope(refusal)
+            answer = h11.Response(
+                status_code=status, headers=[*self.server_state.default_headers, *headers])
+            for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+            self._enter(Phase.OVER)
+            self.flow.resume_reading()
+            self.loop.call_later(1.0, self.transport.close)
         else:
-            self._wait_for(Waiting.HEADER)
+            self.transport.close()
 
-    def _wait_for(self, waiting: Waiting, *, is_new: bool = False) -> None:
-        if waiting is not self.waiting or is_new:
-            self.waiting, self.waiting_since_s = waiting, time.monotonic()
+    def end(self) -> None:
+        """At once, whatever is still to be said."""
+        line = self._line
+        if line is not None:
+            line.abort()
+        elif self.handshake is not None:
+            self.handshake.cancel()
+
+    def end_if_late(self, now_s: float) -> None:
+        line, limits, waited_s = self._line, self._deadlines, now_s - self.since_s
+        if line is None:  # the handshake has a deadline of its own
+            return
+        self._see_taken(line.get_write_buffer_size(), now_s)
+        if self._untaken_since_s and now_s - self._untaken_since_s > limits.taking_s:
+            line.abort()
+        elif line.is_closing():
+            self._closing_since_s = self._closing_since_s or now_s
+            if not self._untaken and now_s - self._closing_since_s > limits.closing_s:
+                line.abort()
+        elif self.phase is Phase.FIRST_BYTE and not self._untaken:
+            if waited_s > limits.first_byte_s:
+                line.close()
+        elif self.phase is Phase.HEADER and waited_s > limits.header_s:
+            if self.conn.trailing_data[0]:
+                self.refuse(refusals.REQUEST_TIMEOUT)
+            else:  # who said nothing is not answered
+                line.close()
+
+    def _see_taken(self, left: int, now_s: float) -> None:
+        """How much of an answer waits for the client; an end of it is only put off by enough."""
+        if not left:
+            self._untaken_since_s = None
+        elif self._untaken_since_s is None or left > self._untaken or (
+            self._untaken - left >= TAKEN_BYTES
+        ):
+            self._untaken_since_s = now_s
+        else:
+            return
+        if self._untaken and not left and self.phase is Phase.FIRST_BYTE:
+            self.since_s = now_s
+        self._untaken = left
+
+    def _note(self) -> None:
+        cycle: RequestResponseCycle | None = self.cycle
+        if self.phase is Phase.OVER or cycle is None or cycle.response_complete:
+            return
+        phase = Phase.BODY if cycle.more_body else Phase.ANSWER
+        if phase is not self.phase:
+            self._enter(phase)
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase, self.since_s = phase, time.monotonic()
+
+
+def envelope(refusal: Refusal) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """(status, headers, body) of what is refused before there is a request for the site."""
+    body = json.dumps({
+        "success": False, "error": refusal.error, "code": refusal.code,
+        "request_id": secrets.token_hex(8),
+    }).encode()
+    headers = [
+        (b"content-type", b"application/json"), (b"cache-control", b"no-store"),
+        (b"content-length", b"%d" % len(body)), (b"connection", b"close"),
+        *((name.encode(), value.encode()) for name, value in refusals.ALWAYS.items()),
+    ]
+    return refusal.status, headers, body

@@ -1,7 +1,8 @@
 """The one order in which a request under /api/ is refused, as a pure function.
 
-400 host → OPTIONS → 401 → 403 role → 404 → 405 → 403 origin → 415 (coding, then type) → 413 →
-400 JSON. What follows (fields 400 → state 409 → rate 429) is the views' part.
+403 plain HTTP past the proxy → 400 host → OPTIONS → 401 → 403 role → 404 → 405 → 403 origin →
+415 (coding, then type) → 413 → 400 JSON. What follows (fields 400 → state 409 → rate 429) is
+the views' part.
 `gate.py` gathers the facts and carries the decision out.
 """
 
@@ -30,11 +31,13 @@ class Facts:
     method: str
     path: str
     caller: Caller | None = None
+    is_protected: bool = True
     is_known_host: bool = True
     is_cross_site: bool = False
     content_type: str = ""
     content_encoding: str = ""
     body: bytes = b""
+    told_bytes: int = 0  # of the body; it need not have come when it is too long
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Passed:
 
 def decide(facts: Facts) -> Refusal | Options | Passed:
     """What becomes of a request under /api/."""
+    if not facts.is_protected:
+        return refusals.UNPROTECTED
     if not facts.is_known_host:
         return refusals.HOST_NOT_ALLOWED
     route = ROUTES.get(facts.path)
@@ -89,12 +94,13 @@ def _refuse_origin_or_body(facts: Facts, route: Route) -> Refusal | Passed:
         return refusals.CROSS_SITE
     if not is_plain(facts.content_encoding):
         return refusals.ENCODED
-    if not facts.body:
+    is_too_long = max(len(facts.body), facts.told_bytes) > MAX_BODY_BYTES
+    if not facts.body and not is_too_long:
         # `curl -d ''` sends a form's content type with nothing in it: nothing to refuse.
         return refusals.EMPTY_BODY if route.needs_body else Passed(route)
     if not is_json_type(facts.content_type):
         return refusals.NOT_JSON
-    if len(facts.body) > MAX_BODY_BYTES:
+    if is_too_long:
         return refusals.TOO_LARGE
     try:
         fields = parse_object(facts.body)

@@ -17,7 +17,8 @@ from farcopy.web.body import MAX_BODY_BYTES
 from farcopy.web.call import Call, call_of, is_api
 from farcopy.web.decision import Caller, Facts, Options, Passed, decide
 from farcopy.web.origin import is_cross_site, is_known_host, normalised
-from farcopy.web.refusals import HOST_NOT_ALLOWED, Refusal
+from farcopy.web.refusals import HOST_NOT_ALLOWED, UNPROTECTED, Refusal
+from farcopy.web.requests import IS_UNPROTECTED
 
 HEALTH_PATH = "/healthz"
 BUSY_S = 5.0
@@ -33,8 +34,11 @@ class GateMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not is_api(request):
-            if request.path_info != HEALTH_PATH and not _has_known_host(request):
-                return answer_refusal(request, HOST_NOT_ALLOWED)
+            if request.path_info != HEALTH_PATH:
+                if not _is_protected(request):
+                    return answer_refusal(request, UNPROTECTED)
+                if not _has_known_host(request):
+                    return answer_refusal(request, HOST_NOT_ALLOWED)
             return self.get_response(request)
         try:
             decision = self._decide(request, call_of(request))
@@ -67,11 +71,13 @@ class GateMiddleware:
                 method=request.method or "",
                 path=request.path_info,
                 caller=caller,
+                is_protected=_is_protected(request),
                 is_known_host=_has_known_host(request),
                 is_cross_site=_is_cross_site(request),
                 content_type=request.META.get("CONTENT_TYPE", ""),
                 content_encoding=request.META.get("HTTP_CONTENT_ENCODING", ""),
                 body=request.read(MAX_BODY_BYTES + 1),
+                told_bytes=int(request.META.get("CONTENT_LENGTH") or 0),
             )
         )
         if isinstance(decision, Passed):
@@ -79,6 +85,12 @@ class GateMiddleware:
             if call.session is not None and not decision.route.is_polled:
                 sessions.touch(call.session)
         return decision
+
+
+def _is_protected(request: HttpRequest) -> bool:
+    """Whether what it holds may have been read on the way; the server tells (`requests`)."""
+    scope = request.META.get("asgi.scope", {})
+    return not scope.get("state", {}).get(IS_UNPROTECTED, False)
 
 
 def _has_known_host(request: HttpRequest) -> bool:

@@ -14,16 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from farcopy.web.call import begin_call, is_api
-
-_ALWAYS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'; object-src 'none'",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
-
+from farcopy.web.refusals import ALWAYS
 
 _YEAR_S: Final = 365 * 24 * 3600
 
@@ -38,7 +29,7 @@ class HeadersMiddleware:
         call = begin_call(request)
         response = self.get_response(request)
         response["X-Request-ID"] = call.request_id
-        for name, value in _ALWAYS.items():
+        for name, value in ALWAYS.items():
             response[name] = value
         if request.is_secure():
             response["Strict-Transport-Security"] = f"max-age={_YEAR_S}"
@@ -49,8 +40,8 @@ class HeadersMiddleware:
 
 
 def _fit_body(request: HttpRequest, response: HttpResponse) -> None:
-    # Without a length waitress closes the connection after each answer; and it would send a
-    # HEAD's body. Files (streaming) come with their length and know about HEAD.
+    # With a length the client knows when it has all. Files (streaming) come with their length
+    # and know about HEAD.
     if response.streaming or response.status_code == 204:
         return
     if "Content-Length" not in response:

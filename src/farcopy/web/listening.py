@@ -32,6 +32,13 @@ class Listening:
         """Whether others on the network may read along."""
         return not (self.is_tls or self.trusted_proxy or is_loopback(self.host))
 
+    def is_stranger(self, address: str) -> bool:
+        """Whether what comes from there was read along by others: not by the named proxy, and
+        not encrypted."""
+        if self.is_tls or self.may_be_exposed or not self.trusted_proxy:
+            return False
+        return not _is_same(address, self.trusted_proxy)
+
     def check(self) -> None:
         """Raises: EnvironmentInvalid."""
         if self.tls_key and not self.tls_cert:
@@ -57,6 +64,13 @@ class Listening:
             case _:
                 what = f"{self.host}, port {self.port}: {error.strerror or error}"
         return ListenFailed(what)
+
+
+def _is_same(address: str, other: str) -> bool:
+    try:
+        return ip_address(address) == ip_address(other)
+    except ValueError:
+        return address == other
 
 
 def is_loopback(host: str) -> bool:

@@ -47,6 +47,20 @@ class Refused(Exception):
         self.refusal = refusal
 
 
+ALWAYS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; object-src 'none'",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+"""Headers of every answer, whoever makes it."""
+
+UNPROTECTED: Final = Refusal(
+    403, "https_required",
+    "Plain HTTP is answered to the named proxy only; use the proxy's address",
+)
 HOST_NOT_ALLOWED: Final = Refusal(
     400, "host_not_allowed", "This host name is not served here; see FARCOPY_ALLOWED_HOSTS"
 )
