@@ -53,7 +53,7 @@ def settle_text() -> None:
     if os.name == "posix" and not is_utf8 and not sys.flags.utf8_mode and sys.executable:
         if sys.stdout is not None:
             os.environ.setdefault("PYTHONIOENCODING", sys.stdout.encoding)
-        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606  # nosec B606
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

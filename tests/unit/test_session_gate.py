@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from farcopy.core.errors import FarcopyError, LoginRefused, RemoteReadOnly
+from farcopy.core.errors import FarcopyError, LoginRefused, RemoteReadOnly, TooManyConnections
 from farcopy.core.ports import Remote
 from farcopy.engine.control import SessionGate
 from tests.running import wait_until
@@ -136,3 +136,10 @@ def test_folders_that_cannot_be_prepared_are_everybodys_failure() -> None:
     second_thread.join(WITHIN_S)
     assert isinstance(first_end[0], RemoteReadOnly)
     assert isinstance(second_end[0], RemoteReadOnly)
+
+
+def test_a_first_session_that_never_came_to_be_is_counted_by_nobody() -> None:
+    gate = SessionGate(lambda _remote: None)
+    with pytest.raises(TooManyConnections):
+        gate.open(cast(Remote, Session(TooManyConnections())), once)
+    assert gate.open_sessions == 0

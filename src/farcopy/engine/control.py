@@ -169,8 +169,12 @@ class SessionGate:
         self, remote: Remote, persist: Callable[[Callable[[], None]], None]
     ) -> None:
         def log_in_and_prepare() -> None:
-            remote.open(self._let_others_connect, self._let_others_in)
-            self._prepare(remote)
+            try:
+                remote.open(self._let_others_connect, self._let_others_in)
+                self._prepare(remote)
+            except BaseException:
+                self._take_back_connected()
+                raise
 
         try:
             persist(log_in_and_prepare)
@@ -189,6 +193,13 @@ class SessionGate:
                 self._is_connected = True
                 self._count += 1
             self._changed.notify_all()
+
+    def _take_back_connected(self) -> None:
+        """It never came to be a session: nobody is to count on it as one that goes on."""
+        with self._changed:
+            if self._is_connected:
+                self._is_connected = False
+                self._count -= 1
 
     def _let_others_in(self) -> None:
         with self._changed:
