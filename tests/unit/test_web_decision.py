@@ -100,7 +100,7 @@ def test_only_signing_in_is_open_and_only_ones_own_account_is_for_every_role() -
     }
     assert by_access[Access.OPEN] == {LOGIN}
     assert by_access[Access.SIGNED_IN] == {
-        ME, "/api/auth/logout.php", "/api/auth/password.php",
+        ME, "/api/auth/logout.php", "/api/auth/password.php", "/api/auth/confirm.php",
     }
     assert by_access[Access.ADMIN] == {
         "/api/openapi.json", "/api/audit/list.php", "/api/audit/export.php",

@@ -21,6 +21,7 @@ from farcopy.store.proofs import VerificationRecord
 if TYPE_CHECKING:
     from farcopy.service.auditing import ChainView
     from farcopy.service.connection import Tested
+    from farcopy.store.authors import Unconfirmed
     from farcopy.store.trail import Entry
     from farcopy.store.users import Account
 
@@ -75,7 +76,30 @@ def status(view: StatusView, now: datetime) -> Data:
         "frozen": None if view.frozen is None else _frozen(view.frozen),
         "ledger": view.ledger,
         "warnings": list(view.configuration.warnings),
+        "unconfirmed_changes": [_unconfirmed(change) for change in view.unconfirmed],
     }
+
+
+def _unconfirmed(change: "Unconfirmed") -> Data:
+    return {
+        "changed_at": shown(change.changed_at),
+        "username": change.username,
+        "ip_address": change.ip_address,
+        "token": change.token,
+        "fields": list(change.fields),
+        "text": unconfirmed_text(change),
+    }
+
+
+def unconfirmed_text(change: "Unconfirmed") -> str:
+    """One sentence, for who reads the warnings."""
+    by = f"with the token {change.token}" if change.token else "without the password again"
+    whence = f" from {change.ip_address}" if change.ip_address else ""
+    return (
+        f"{change.username} changed {', '.join(change.fields)} on {shown(change.changed_at)}"
+        f"{whence}, {by}; if that was nobody's intent, change it back, end the sessions of "
+        "that account and give it another password"
+    )
 
 
 def sync(summary: RunSummary) -> Data:

@@ -29,6 +29,7 @@ class WebEnvironment:
     public_url: str
     session_cookie: str
     allow_insecure: bool
+    step_up_all: bool
 
     @classmethod
     def read(cls) -> "WebEnvironment":
@@ -50,6 +51,7 @@ class WebEnvironment:
             public_url=public_url,
             session_cookie=_env.str("FARCOPY_SESSION_COOKIE", "DICOM_VIEWER_SESSION"),
             allow_insecure=_flag("FARCOPY_ALLOW_INSECURE"),
+            step_up_all=_one_of("FARCOPY_STEP_UP", ("", "all")) == "all",
         )
 
 
@@ -58,6 +60,13 @@ def _flag(variable: str) -> bool:
         given: bool = _env.bool(variable, False)
     except EnvError as error:
         raise ImproperlyConfigured(f"{variable} must be true or false") from error
+    return given
+
+
+def _one_of(variable: str, choices: tuple[str, ...]) -> str:
+    given: str = _env.str(variable, "").strip()
+    if given not in choices:
+        raise ImproperlyConfigured(f"{variable} must be {' or '.join(filter(None, choices))}")
     return given
 
 

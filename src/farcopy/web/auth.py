@@ -1,4 +1,4 @@
-"""Sign in, sign out, who am I, change my password.
+"""Sign in, sign out, who am I, change my password, give it again.
 
 One text and the same hashing work for an unknown user, a wrong password and a
 disabled account. django-axes counts failures, store/lockout says who must wait,
@@ -21,7 +21,16 @@ from farcopy.web.fields import FieldReader
 from farcopy.web.hashing import hashing
 from farcopy.web.openapi_parts import body_of, error_answers
 from farcopy.web.refusals import Refused
-from farcopy.web.schemas import Account, AccountAnswer, LoginBody, MessageAnswer, PasswordBody
+from farcopy.web.schemas import (
+    Account,
+    AccountAnswer,
+    ConfirmBody,
+    ConfirmedAnswer,
+    ConfirmedData,
+    LoginBody,
+    MessageAnswer,
+    PasswordBody,
+)
 
 log = logging.getLogger("farcopy.auth")
 router = Router(tags=["auth"])
@@ -119,6 +128,35 @@ def password(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
     tell(request, "password.changed", user.username)
     return AccountAnswer(
         success=True, message="Password changed successfully", data=_account(user)
+    )
+
+
+@router.post(
+    "/confirm.php",
+    operation_id="confirmPassword",
+    summary="Give my password again",
+    response={200: ConfirmedAnswer, **error_answers(400, 401, 403, 413, 415, 429, 503)},
+    openapi_extra=body_of(ConfirmBody),
+)
+def confirm(request: HttpRequest) -> ConfirmedAnswer:
+    """For five minutes this session may do what a session alone may not: change accounts."""
+    fields = FieldReader(call_of(request).fields)
+    secret = fields.password()
+    fields.check()
+    user = user_of(request)
+    is_wrong = refusals.invalid_fields({"password": "is wrong"}, "wrong_password")
+    checked = _check_password(request, user.username, secret)
+    if checked is None:
+        raise Refused(is_wrong)
+    try:
+        sessions.confirm(request, checked)
+    except CheckedNoLonger as error:
+        tell(request, "login.failed", user.username)
+        raise Refused(is_wrong) from error
+    tell(request, "password.confirmed", user.username)
+    return ConfirmedAnswer(
+        success=True, message="Password confirmed",
+        data=ConfirmedData(confirmed_for_s=round(sessions.CONFIRMED_FOR.total_seconds())),
     )
 
 

@@ -1,7 +1,7 @@
 """The one order in which a request under /api/ is refused, as a pure function.
 
-400 host → OPTIONS → 401 → 403 role → 404 → 405 → 403 origin → 415 (coding, then type) → 413 →
-400 JSON. What follows (fields 400 → state 409 → rate 429) is the views' part.
+400 host → OPTIONS → 401 → 403 role → 404 → 405 → 403 origin → 403 password again → 415 (coding,
+then type) → 413 → 400 JSON. What follows (fields 400 → state 409 → rate 429) is the views' part.
 `gate.py` gathers the facts and carries the decision out.
 """
 
@@ -17,10 +17,14 @@ ADMIN = "admin"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is signed in, as the database has it at this moment."""
+    """Who is signed in, as the database has it at this moment.
+
+    is_confirmed: the password was given within the last minutes.
+    """
 
     role: str
     must_change_password: bool = False
+    is_confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,8 @@ def _refuse_caller(facts: Facts) -> Refusal | None:
 def _refuse_origin_or_body(facts: Facts, route: Route) -> Refusal | Passed:
     if facts.is_cross_site:
         return refusals.CROSS_SITE
+    if route.needs_confirmation and not (facts.caller and facts.caller.is_confirmed):
+        return refusals.CONFIRM_PASSWORD
     if not is_plain(facts.content_encoding):
         return refusals.ENCODED
     if not facts.body:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from farcopy.store.health import HEALTH
 from farcopy.store.patience import wait_at_most
@@ -61,7 +62,10 @@ class GateMiddleware:
             call.session = sessions.open_session(request)
             if call.session is not None:
                 call.user = call.session.user
-                caller = Caller(call.user.role, call.user.must_change_password)
+                caller = Caller(
+                    call.user.role, call.user.must_change_password,
+                    is_confirmed=bool(sessions.confirmed_for(call.session, timezone.now())),
+                )
         decision = decide(
             Facts(
                 method=request.method or "",
@@ -77,7 +81,7 @@ class GateMiddleware:
         if isinstance(decision, Passed):
             call.fields = decision.fields
             if call.session is not None and not decision.route.is_polled:
-                sessions.touch(call.session)
+                sessions.touch(call.session, call.address)
         return decision
 
 

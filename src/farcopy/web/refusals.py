@@ -11,6 +11,7 @@ from typing import Final
 from farcopy.core.errors import (
     ChangedMeanwhile,
     ConfigError,
+    ConfirmationRequired,
     EngineBusy,
     FarcopyError,
     KeyMismatch,
@@ -19,6 +20,7 @@ from farcopy.core.errors import (
     NoRunOn,
     NotFrozen,
     NothingLost,
+    PasswordForUnseen,
     RunAlreadyOn,
     RunCutOff,
     ServiceNotRunning,
@@ -58,6 +60,9 @@ FORBIDDEN: Final = Refusal(403, "forbidden", "Forbidden - Admin role required")
 PASSWORD_CHANGE_REQUIRED: Final = Refusal(
     403, "password_change_required",
     "Forbidden - The password was generated and must be changed first",
+)
+CONFIRM_PASSWORD: Final = Refusal(
+    403, "confirm_password", "Forbidden - Give your password again (auth/confirm.php), then repeat"
 )
 NOT_FOUND: Final = Refusal(404, "not_found", "Not found")
 NO_SUCH_RUN: Final = Refusal(404, "no_such_run", "There is no run with this id")
@@ -146,6 +151,11 @@ def of_error(error: FarcopyError) -> Refusal:
             return Refusal(409, error.code, error.text, more=more)
         case RunAlreadyOn() | RunCutOff() | NoRunOn() | NotFrozen() | NothingLost():
             return Refusal(409, error.code, error.text)
+        case PasswordForUnseen():
+            more_fields = dict.fromkeys(error.fields, "was changed by somebody else")
+            return Refusal(409, error.code, error.text, more={"fields": more_fields})
+        case ConfirmationRequired():
+            return CONFIRM_PASSWORD
         case ChangedMeanwhile():
             return Refusal(412, error.code, error.text)
         case ConfigError():

@@ -26,7 +26,8 @@ class Access(Enum):
 class Route:
     """fields: the names a body may have, None when the view names the unknown ones itself.
 
-    needs_body: an empty one is refused. is_polled: the page asks it again and
+    needs_body: an empty one is refused. needs_confirmation: the password was given lately, or
+    it is refused. is_polled: the page asks it again and
     again, so it must not keep an idle session alive.
     """
 
@@ -36,6 +37,7 @@ class Route:
     access: Access = Access.ADMIN
     fields: frozenset[str] = frozenset()
     needs_body: bool = False
+    needs_confirmation: bool = False
     checks_fields_itself: bool = False
     is_polled: bool = False
 
@@ -73,15 +75,19 @@ _ROUTES: Final = (
     Route("/api/auth/me.php", "GET", "auth.me", Access.SIGNED_IN),
     Route("/api/auth/password.php", "POST", "auth.password", Access.SIGNED_IN,
           fields=frozenset({"current_password", "new_password"}), needs_body=True),
+    Route("/api/auth/confirm.php", "POST", "auth.confirm", Access.SIGNED_IN,
+          fields=frozenset({"password"}), needs_body=True),
     Route("/api/users/list.php", "GET", "users.list"),
     Route("/api/users/add.php", "POST", "users.add",
-          fields=frozenset({"username", "role", "password"}), needs_body=True),
+          fields=frozenset({"username", "role", "password"}), needs_body=True,
+          needs_confirmation=True),
     Route("/api/users/change.php", "POST", "users.change",
-          fields=frozenset({"username", "role", "is_active"}), needs_body=True),
+          fields=frozenset({"username", "role", "is_active"}), needs_body=True,
+          needs_confirmation=True),
     Route("/api/users/reset-password.php", "POST", "users.reset_password",
-          fields=frozenset({"username"}), needs_body=True),
+          fields=frozenset({"username"}), needs_body=True, needs_confirmation=True),
     Route("/api/users/unlock.php", "POST", "users.unlock",
-          fields=frozenset({"username"}), needs_body=True),
+          fields=frozenset({"username"}), needs_body=True, needs_confirmation=True),
     Route("/api/audit/list.php", "GET", "audit.list"),
     Route("/api/audit/export.php", "GET", "audit.export"),
     Route("/api/openapi.json", "GET", "api.openapi"),

@@ -266,6 +266,23 @@ class LoginBody(Body):
     )
 
 
+class ConfirmBody(Body):
+    password: str = told(
+        "The password of the account that is signed in.", "correct horse battery staple",
+        min_length=1, max_length=4096,
+    )
+
+
+class ConfirmedData(BaseModel):
+    confirmed_for_s: int = told(
+        "So many seconds this session may do what needs the password again.", 300
+    )
+
+
+class ConfirmedAnswer(Answer):
+    data: ConfirmedData = told("For how long.", example_of(ConfirmedData))
+
+
 class PasswordBody(Body):
     current_password: str = told(
         "The password of this moment.", "correct horse battery staple",

@@ -16,7 +16,23 @@ export class ApiError extends Error {
   }
 }
 
-async function call(method, path, { body, query, headers = {} } = {}) {
+// How the password is asked for again where a call needs it; resolves to whether it was given.
+let confirmPassword = async () => false;
+export function whenConfirmationIsNeeded(work) {
+  confirmPassword = work;
+}
+
+// A call that needs the password again is repeated once it was given.
+async function call(method, path, given = {}) {
+  try {
+    return await once(method, path, given);
+  } catch (error) {
+    if (error.code !== "confirm_password" || !(await confirmPassword())) throw error;
+    return once(method, path, given);
+  }
+}
+
+async function once(method, path, { body, query, headers = {} } = {}) {
   const options = { method, credentials: "same-origin", headers: { ...headers } };
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
@@ -50,6 +66,7 @@ export const api = {
   login: (username, password) => post("auth/login.php", { username, password }),
   logout: () => post("auth/logout.php"),
   changePassword: (body) => post("auth/password.php", body),
+  confirm: (body) => post("auth/confirm.php", body),
 
   status: () => get("sync/status.php"),
   chart: (days) => get("sync/chart.php", { days }),
@@ -62,9 +79,10 @@ export const api = {
   confirmChanges: () => post("sync/confirm-changes.php"),
 
   settings: () => get("sync/get-config.php"),
-  // version: as settings() told it; null: whatever anybody else has changed.
+  // version: as settings() told it; null: whatever anybody else has changed. What moves
+  // destination or sources is done with the password only.
   changeSettings: (changes, version = null) => call("POST", "sync/configure-sync.php",
-    { body: changes, headers: version ? { "If-Match": version } : {} }),
+    { body: changes, headers: { Prefer: "step-up", ...(version ? { "If-Match": version } : {}) } }),
   sources: () => get("sync/sources.php"),
   folders: (path) => get("sync/folders.php", { path }),
   doctor: ({ skipsRefused = false } = {}) => post("sync/doctor.php", { skip_refused_login: skipsRefused }),

@@ -11,6 +11,8 @@ export function explain(error) {
     session.end();
   } else if (error.code === "password_change_required") {
     window.location.hash = "#/password";
+  } else if (error.code === "confirm_password") {
+    tell("Nothing was changed: your password was not given.", "idle");
   } else if (error.status === 0) {
     tell("farcopy cannot be reached; nothing was changed. Try again when it answers.", "bad");
   } else {

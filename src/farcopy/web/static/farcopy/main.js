@@ -1,6 +1,7 @@
 // The page: who is signed in decides whether a view or sign-in is shown; the address, which view.
 
-import { api } from "./api.js";
+import { api, whenConfirmationIsNeeded } from "./api.js";
+import { askForPassword } from "./confirming.js";
 import { fill, h } from "./dom.js";
 import { dropAllDrafts } from "./draft.js";
 import { during, explain } from "./failure.js";
@@ -113,6 +114,8 @@ session.whenEnded(() => {
   show();
 });
 window.addEventListener("hashchange", show);
+
+whenConfirmationIsNeeded(askForPassword);
 
 // With "#main" alone the router would look for a view of that name.
 document.getElementById("skip").addEventListener("click", (event) => {

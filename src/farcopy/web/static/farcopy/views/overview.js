@@ -173,7 +173,8 @@ function heldFact({ health, last_verification: seen, now }) {
 }
 
 function drawWarnings(place, status) {
-  const texts = status.warnings.filter((text) => !text.startsWith(FROZEN) && !text.startsWith("nothing can be recorded"));
+  const texts = [...status.warnings.filter((text) => !text.startsWith(FROZEN) && !text.startsWith("nothing can be recorded")),
+    ...status.unconfirmed_changes.map(({ text }) => text)];
   const key = texts.join("|");
   if (key === place.dataset.key) return;
   place.dataset.key = key;

@@ -1,0 +1,103 @@
+"""Who one is on the page: the password again, one's sessions, roles, tokens, a second factor."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.api.farcopy_server import PASSWORD
+from tests.browser.site import Site, violations
+
+Shoot = Callable[[Page, str], None]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _configured(site: Site) -> None:
+    site.add_files(3, 1000)
+    site.configure_all()
+    assert site.sync()["success"]
+
+
+def age(site: Site) -> None:
+    """As if every password had been given six minutes ago."""
+    site.server.query("UPDATE sessions SET confirmed_at = datetime('now', '-6 minutes')")
+
+
+def test_an_account_is_added_after_the_password_was_given_again(
+    site: Site, page: Page, shoot: Shoot
+) -> None:
+    site.open(page, "people")
+    age(site)
+    page.get_by_label("User name").fill("maria")
+    page.get_by_role("button", name="Add").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Password")).to_be_focused()
+    dialog.get_by_role("button", name="Leave it").click()
+    page.get_by_text("Nothing was changed: your password was not given").wait_for()
+    expect(page.locator("tbody tr").filter(has_text="maria")).to_have_count(0)
+
+    page.get_by_role("button", name="Add").click()
+    dialog.get_by_label("Password").fill("not it")
+    dialog.get_by_role("button", name="Go on").click()
+    dialog.get_by_text("That is not your password").wait_for()
+    shoot(page, "step-up")
+    assert violations(page) == []
+    dialog.get_by_label("Password").fill(PASSWORD)
+    dialog.get_by_role("button", name="Go on").click()
+    expect(page.locator("tbody tr").filter(has_text="maria")).to_have_count(1)
+    expect(dialog).to_have_count(0)
+
+
+def test_the_page_moves_the_destination_with_the_password_only(site: Site, page: Page) -> None:
+    site.open(page, "settings")
+    age(site)
+    save = page.get_by_role("button", name="Save changes")
+    page.get_by_label("Connections at most").fill("4")
+    save.click()
+    page.get_by_text("Saved.").wait_for()  # moves nothing
+    page.get_by_label("Directory on the server").fill("/elsewhere")
+    save.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Password").fill(PASSWORD)
+    dialog.get_by_role("button", name="Go on").click()
+    expect(dialog).to_have_count(0)
+    expect(save).to_be_hidden()
+    with site.api() as boss:
+        stored = boss.get("/api/sync/get-config.php").json()["data"]["configuration"]
+    assert stored["ftp_path"] == "/elsewhere"
+    assert site.server.query("SELECT count(*) FROM unconfirmed_changes") == [(0,)]
+    site.configure_all()
+
+
+def test_what_a_session_alone_has_moved_is_told_on_the_overview(
+    site: Site, page: Page, shoot: Shoot
+) -> None:
+    age(site)
+    site.configure(hospital_data_path="/srv/hospital")
+    site.open(page, "")
+    warning = page.get_by_text("boss changed “Hospital data directory” on")
+    expect(warning).to_contain_text("from 127.0.0.1, without the password again")
+    shoot(page, "unconfirmed-change")
+    assert violations(page) == []
+    site.server.query("DELETE FROM unconfirmed_changes")
+    site.configure(hospital_data_path=None)
+
+
+def test_a_form_grown_old_sends_no_password_to_a_server_that_somebody_else_has_set(
+    site: Site, page: Page, shoot: Shoot
+) -> None:
+    site.open(page, "settings")
+    page.get_by_label("Password").fill("the-real-one")
+    site.configure(ftp_host="evil.example", ftp_username="x", ftp_password="theirs", ftp_port=21)
+    sent: list[str] = []
+    page.on("request", lambda asked: sent.append(asked.post_data or "") if (
+        "configure-sync" in asked.url) else None)
+    page.get_by_role("button", name="Save changes").click()
+    page.get_by_role("heading", name="Somebody has changed the settings meanwhile").wait_for()
+    expect(page.get_by_text("evil.example now")).to_be_visible()
+    assert f'"ftp_host":"{site.ftp.host}"' in sent[0]
+    assert '"ftp_port"' in sent[0]
+    shoot(page, "settings-old-form")
+    assert violations(page) == []
+    page.get_by_role("button", name="Discard").click()
+    site.configure_all()
