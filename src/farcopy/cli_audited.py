@@ -33,6 +33,7 @@ AUDITED: Final[Mapping[str, tuple[str, ...]]] = {
     "user unlock": ("name",),
     "user disable": ("name",),
     "user password": ("name",),
+    "user sign-out": ("name",),
 }
 """Each verb, and the parameters whose values are told."""
 

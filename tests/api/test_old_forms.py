@@ -97,7 +97,8 @@ def test_a_change_of_ones_own_or_one_that_moves_nothing_is_no_hindrance(
 ) -> None:
     post(admin, FTP)
     assert post(admin, {"ftp_password": "new"}).status_code == 200
-    change_after_a_look(other, {"sync_interval": 7, "ftp_path": "/elsewhere", "ftp_tls": "required"})
+    harmless = {"sync_interval": 7, "ftp_path": "/elsewhere", "ftp_tls": "required"}
+    change_after_a_look(other, harmless)
     assert post(admin, {"ftp_password": "newer"}).status_code == 200
 
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.api.farcopy_server import PASSWORD
-from tests.browser.site import Site, violations
+from tests.browser.site import Site, sign_in, violations
 
 Shoot = Callable[[Page, str], None]
 
@@ -75,8 +75,8 @@ def test_what_a_session_alone_has_moved_is_told_on_the_overview(
     age(site)
     site.configure(hospital_data_path="/srv/hospital")
     site.open(page, "")
-    warning = page.get_by_text("boss changed “Hospital data directory” on")
-    expect(warning).to_contain_text("from 127.0.0.1, without the password again")
+    warning = page.get_by_text("“Hospital data directory” was changed on")
+    expect(warning).to_contain_text("by boss from 127.0.0.1, without the password again")
     shoot(page, "unconfirmed-change")
     assert violations(page) == []
     site.server.query("DELETE FROM unconfirmed_changes")
@@ -101,3 +101,60 @@ def test_a_form_grown_old_sends_no_password_to_a_server_that_somebody_else_has_s
     assert violations(page) == []
     page.get_by_role("button", name="Discard").click()
     site.configure_all()
+
+
+def test_ones_sessions_are_listed_and_ended(site: Site, shoot: Shoot) -> None:
+    name = site.server.add_admin()
+    page, other = site.page(user=""), site.page(user="")
+    for one in (page, other):
+        one.goto("/#/account")
+        sign_in(one, name)
+        one.get_by_role("heading", name="My account").wait_for()
+    page.reload()
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.filter(has_text="(this one)")).to_have_count(1)
+    expect(rows.first).to_contain_text("Chrome on Linux")
+    shoot(page, "account-sessions")
+    assert violations(page) == []
+    page.get_by_role("button", name="End all others").click()
+    expect(rows).to_have_count(1)
+    other.get_by_role("link", name="Runs").click()
+    other.get_by_role("heading", name="Sign in").wait_for()
+    page.get_by_role("button", name="End all").click()
+    page.get_by_role("dialog").get_by_role("button", name="End all").click()
+    page.get_by_role("heading", name="Sign in").wait_for()
+    site.end(page)
+    site.end(other)
+
+
+def test_an_auditor_sees_everything_and_finds_no_button_that_changes_it(
+    site: Site, shoot: Shoot
+) -> None:
+    site.server.query("UPDATE users SET role = 'auditor' WHERE username = 'view'")
+    page = site.page(user="view")
+    page.goto("/")
+    page.get_by_role("heading", name="Everything is off-site").wait_for()
+    navigation = page.get_by_role("navigation", name="Main")
+    expect(navigation.get_by_role("link")).to_have_text(
+        ["Overview", "Runs", "Settings", "People", "Audit"]
+    )
+    for name in ("Sync now", "Switch it on", "Cancel this sync"):
+        expect(page.get_by_role("button", name=name)).to_have_count(0)
+    shoot(page, "auditor-overview")
+    assert violations(page) == []
+    site.open(page, "settings")
+    expect(page.get_by_text("stored, never shown")).to_be_visible()
+    expect(page.locator("main input, main button, main select")).to_have_count(0)
+    shoot(page, "auditor-settings")
+    assert violations(page) == []
+    site.open(page, "runs/1")
+    expect(page.get_by_role("button", name="Try")).to_have_count(0)
+    site.open(page, "people")
+    expect(page.locator("main button, main select")).to_have_count(0)
+    site.open(page, "audit")
+    page.locator("tbody tr").first.wait_for()
+    for name in ("setup", "connection"):
+        site.open(page, name)
+        expect(page.get_by_role("heading", name="There is nothing at this address")).to_be_visible()
+    site.end(page)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from farcopy.service.auditing import ChainView
     from farcopy.service.connection import Tested
     from farcopy.store.authors import Unconfirmed
+    from farcopy.store.sign_ins import SignIn
     from farcopy.store.trail import Entry
     from farcopy.store.users import Account
 
@@ -93,12 +94,13 @@ def _unconfirmed(change: "Unconfirmed") -> Data:
 
 def unconfirmed_text(change: "Unconfirmed") -> str:
     """One sentence, for who reads the warnings."""
-    by = f"with the token {change.token}" if change.token else "without the password again"
+    was = "was" if len(change.fields) == 1 else "were"
+    by = f", with the token {change.token}" if change.token else ", without the password again"
     whence = f" from {change.ip_address}" if change.ip_address else ""
     return (
-        f"{change.username} changed {', '.join(change.fields)} on {shown(change.changed_at)}"
-        f"{whence}, {by}; if that was nobody's intent, change it back, end the sessions of "
-        "that account and give it another password"
+        f"{', '.join(change.fields)} {was} changed on {shown(change.changed_at)} by "
+        f"{change.username}{whence}{by}; if nobody meant that, change it back, and end that "
+        "account's sessions"
     )
 
 
@@ -169,6 +171,23 @@ def person(account: "Account", generated: str = "") -> Data:
         "created_at": shown(account.created_at),
         "last_login_at": shown(account.last_login_at),
         **told,
+    }
+
+
+def sessions(found: "Iterable[SignIn]") -> Data:
+    """auth/sessions, `farcopy user sessions`."""
+    return {
+        "sessions": [
+            {
+                "session": sign_in.handle,
+                "signed_in_at": shown(sign_in.signed_in_at),
+                "last_used_at": shown(sign_in.last_used_at),
+                "ip_address": sign_in.ip_address,
+                "browser": sign_in.browser,
+                "is_this": sign_in.is_this,
+            }
+            for sign_in in found
+        ]
     }
 
 

@@ -6,7 +6,6 @@ here, so a typing error ends the start with one clear line.
 
 import platform
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -114,8 +113,6 @@ SESSION_COOKIE_SAMESITE = (
     and any(is_other_site(o, WEB_ENVIRONMENT.public_url) for o in WEB_ENVIRONMENT.allowed_origins)
     else "Lax"
 )
-SESSION_IDLE = timedelta(minutes=30)
-SESSION_ABSOLUTE = timedelta(hours=12)
 
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOWED_ORIGINS = list(WEB_ENVIRONMENT.allowed_origins)

@@ -16,7 +16,18 @@ from farcopy.core.errors import FarcopyError, FtpNotConfigured, RemotePathMissin
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
 from farcopy.service import answers, connection, freezing, overview, runs
-from farcopy.web import auth, people, present, records_api, refusals, setup_api, trail, versions
+from farcopy.web import (
+    auth,
+    own_sessions,
+    people,
+    present,
+    reading,
+    records_api,
+    refusals,
+    setup_api,
+    trail,
+    versions,
+)
 from farcopy.web.call import call_of, user_of
 from farcopy.web.openapi_parts import error_answers, settings_body
 from farcopy.web.rate import CONNECTION_TESTS
@@ -290,6 +301,8 @@ def make_api() -> NinjaAPI:
     api.add_router("/sync", records_api.router)
     api.add_router("/sync", setup_api.router)
     api.add_router("/auth", auth.router)
+    api.add_router("/auth", own_sessions.router)
+    api.add_router("/read", reading.router)
     api.add_router("/users", people.router)
     api.add_router("/audit", trail.router)
     return api

@@ -13,6 +13,7 @@ from farcopy.web.refusals import Refusal
 from farcopy.web.routes import ROUTES, UNKNOWN_ALLOW, Access, Route, access_of
 
 ADMIN = "admin"
+AUDITOR = "auditor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,9 @@ def _refuse_caller(facts: Facts) -> Refusal | None:
         return refusals.UNAUTHORIZED
     if access is Access.SIGNED_IN:
         return None
-    if facts.caller.role != ADMIN:
+    if access is Access.READ and facts.caller.role not in (ADMIN, AUDITOR):
+        return refusals.FORBIDDEN_TO_READ
+    if access is Access.ADMIN and facts.caller.role != ADMIN:
         return refusals.FORBIDDEN
     return refusals.PASSWORD_CHANGE_REQUIRED if facts.caller.must_change_password else None
 

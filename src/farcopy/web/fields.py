@@ -33,6 +33,14 @@ class FieldReader:
             self._problems[name] = "must not contain control characters"
         return password
 
+    def text(self, name: str, longest: int) -> str:
+        """One that must be there, without control characters."""
+        text = self._text(name, longest)
+        if not text.isprintable():
+            self._problems[name] = "must not contain control characters"
+            return ""
+        return text
+
     def choice(self, name: str, choices: tuple[str, ...], *, is_optional: bool = False) -> str:
         if is_optional and name not in self._fields:
             return ""

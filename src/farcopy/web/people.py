@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Router
 
 from farcopy.service import answers
-from farcopy.store import users
+from farcopy.store import sign_ins, users
 from farcopy.store.users import LastAdmin, NameTaken, PasswordWeak, UserProblem, UserUnknown
 from farcopy.web import refusals
 from farcopy.web.auth import tell
@@ -21,6 +21,8 @@ from farcopy.web.people_schemas import (
     AddedAnswer,
     AddedPerson,
     ChangeBody,
+    EndedAnswer,
+    EndedData,
     NameBody,
     PeopleAnswer,
     PeopleData,
@@ -145,6 +147,24 @@ def unlock_user(request: HttpRequest) -> PersonAnswer:
         raise Refused(_refusal_of(problem)) from problem
     tell(request, "account.unlocked", username)
     return _answer(username, "Account unlocked successfully")
+
+
+@router.post(
+    "/end-sessions.php",
+    operation_id="endUserSessions",
+    summary="End an account's sessions",
+    response={200: EndedAnswer, **error_answers(400, 401, 403, 404, 413, 415, 503)},
+    openapi_extra=body_of(NameBody),
+)
+def end_sessions(request: HttpRequest) -> EndedAnswer:
+    """All of them, at once; needs no password again, for it only shuts out."""
+    username = _username(request)
+    try:
+        number = sign_ins.end_all(username)
+    except UserProblem as problem:
+        raise Refused(_refusal_of(problem)) from problem
+    tell(request, "account.sessions_ended", username)
+    return EndedAnswer(success=True, message="Sessions ended", data=EndedData(sessions=number))
 
 
 def _username(request: HttpRequest) -> str:

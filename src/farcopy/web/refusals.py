@@ -57,6 +57,9 @@ UNAUTHORIZED: Final = Refusal(
 )
 BAD_CREDENTIALS: Final = Refusal(401, "bad_credentials", "Wrong username or password")
 FORBIDDEN: Final = Refusal(403, "forbidden", "Forbidden - Admin role required")
+FORBIDDEN_TO_READ: Final = Refusal(
+    403, "forbidden", "Forbidden - Admin or auditor role required"
+)
 PASSWORD_CHANGE_REQUIRED: Final = Refusal(
     403, "password_change_required",
     "Forbidden - The password was generated and must be changed first",
@@ -66,6 +69,7 @@ CONFIRM_PASSWORD: Final = Refusal(
 )
 NOT_FOUND: Final = Refusal(404, "not_found", "Not found")
 NO_SUCH_RUN: Final = Refusal(404, "no_such_run", "There is no run with this id")
+NO_SUCH_SESSION: Final = Refusal(404, "no_such_session", "There is no such session of yours")
 CROSS_SITE: Final = Refusal(
     403, "cross_site", "Forbidden - Request from another site; see CORS_ALLOWED_ORIGINS"
 )

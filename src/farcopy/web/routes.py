@@ -15,10 +15,11 @@ AUTH_PREFIX: Final = "/api/auth/"
 
 
 class Access(Enum):
-    """Who passes."""
+    """Who passes. READ: admins and auditors."""
 
     OPEN = "open"
     SIGNED_IN = "signed in"
+    READ = "read"
     ADMIN = "admin"
 
 
@@ -60,11 +61,11 @@ _ROUTES: Final = (
     Route("/api/sync/cancel.php", "POST", "sync.cancel"),
     Route("/api/sync/confirm-changes.php", "POST", "sync.confirm_changes"),
     Route("/api/sync/accept-losses.php", "POST", "sync.accept_losses"),
-    Route("/api/sync/runs.php", "GET", "sync.runs"),
-    Route("/api/sync/run.php", "GET", "sync.run"),
+    Route("/api/sync/runs.php", "GET", "sync.runs", Access.READ),
+    Route("/api/sync/run.php", "GET", "sync.run", Access.READ),
     Route("/api/sync/retry.php", "POST", "sync.retry",
           fields=frozenset({"run_id", "file_id"}), needs_body=True),
-    Route("/api/sync/chart.php", "GET", "sync.chart", is_polled=True),
+    Route("/api/sync/chart.php", "GET", "sync.chart", Access.READ, is_polled=True),
     Route("/api/sync/sources.php", "GET", "sync.sources"),
     Route("/api/sync/folders.php", "GET", "sync.folders"),
     Route("/api/sync/doctor.php", "POST", "sync.doctor",
@@ -75,9 +76,14 @@ _ROUTES: Final = (
     Route("/api/auth/me.php", "GET", "auth.me", Access.SIGNED_IN),
     Route("/api/auth/password.php", "POST", "auth.password", Access.SIGNED_IN,
           fields=frozenset({"current_password", "new_password"}), needs_body=True),
+    Route("/api/auth/sessions.php", "GET", "auth.sessions", Access.SIGNED_IN),
+    Route("/api/auth/end-session.php", "POST", "auth.end_session", Access.SIGNED_IN,
+          fields=frozenset({"session"}), needs_body=True),
+    Route("/api/auth/end-sessions.php", "POST", "auth.end_sessions", Access.SIGNED_IN,
+          fields=frozenset({"with_this"})),
     Route("/api/auth/confirm.php", "POST", "auth.confirm", Access.SIGNED_IN,
           fields=frozenset({"password"}), needs_body=True),
-    Route("/api/users/list.php", "GET", "users.list"),
+    Route("/api/users/list.php", "GET", "users.list", Access.READ),
     Route("/api/users/add.php", "POST", "users.add",
           fields=frozenset({"username", "role", "password"}), needs_body=True,
           needs_confirmation=True),
@@ -88,8 +94,12 @@ _ROUTES: Final = (
           fields=frozenset({"username"}), needs_body=True, needs_confirmation=True),
     Route("/api/users/unlock.php", "POST", "users.unlock",
           fields=frozenset({"username"}), needs_body=True, needs_confirmation=True),
-    Route("/api/audit/list.php", "GET", "audit.list"),
-    Route("/api/audit/export.php", "GET", "audit.export"),
+    Route("/api/users/end-sessions.php", "POST", "users.end_sessions",
+          fields=frozenset({"username"}), needs_body=True),
+    Route("/api/audit/list.php", "GET", "audit.list", Access.READ),
+    Route("/api/audit/export.php", "GET", "audit.export", Access.READ),
+    Route("/api/read/status.php", "GET", "read.status", Access.READ, is_polled=True),
+    Route("/api/read/config.php", "GET", "read.config", Access.READ),
     Route("/api/openapi.json", "GET", "api.openapi"),
 )
 ROUTES: Final = {route.path: route for route in _ROUTES}

@@ -21,6 +21,7 @@ from django.utils.crypto import constant_time_compare
 
 from farcopy.store.health import HEALTH
 from farcopy.store.models import Session, SyncConfiguration, User
+from farcopy.store.sign_ins import is_over
 from farcopy.store.users import lock_as_checked
 from farcopy.web.call import call_of
 
@@ -57,14 +58,6 @@ def open_session(request: HttpRequest) -> Session | None:
     if not user.is_active or not constant_time_compare(session.password_mark, _mark(user)):
         return None
     return session
-
-
-def is_over(signed_in_at: datetime, last_used_at: datetime, now: datetime) -> bool:
-    """Past the absolute or the idle end, or dated by a clock that was ahead by more than that."""
-    return (
-        abs(now - signed_in_at) > settings.SESSION_ABSOLUTE
-        or abs(now - last_used_at) > settings.SESSION_IDLE
-    )
 
 
 def confirmed_for(session: Session, now: datetime) -> timedelta:

@@ -58,6 +58,15 @@ export function asQuery(values = {}) {
   return given.length ? `?${new URLSearchParams(given)}` : "";
 }
 
+// Auditors read by routes of their own: those of the reference are the admins'.
+let reads;
+export function readAs(role) {
+  const [status, settings] = role === "auditor" ? ["read/status.php", "read/config.php"] : ["sync/status.php", "sync/get-config.php"];
+  reads = { status, settings };
+}
+
+readAs("admin");
+
 const get = (path, query) => call("GET", path, { query });
 const post = (path, body) => call("POST", path, { body });
 
@@ -66,9 +75,12 @@ export const api = {
   login: (username, password) => post("auth/login.php", { username, password }),
   logout: () => post("auth/logout.php"),
   changePassword: (body) => post("auth/password.php", body),
+  sessions: () => get("auth/sessions.php"),
+  endSession: (name) => post("auth/end-session.php", { session: name }),
+  endSessions: (body) => post("auth/end-sessions.php", body),
   confirm: (body) => post("auth/confirm.php", body),
 
-  status: () => get("sync/status.php"),
+  status: () => get(reads.status),
   chart: (days) => get("sync/chart.php", { days }),
   runs: (query) => get("sync/runs.php", query),
   run: (query) => get("sync/run.php", query),
@@ -78,7 +90,7 @@ export const api = {
   acceptLosses: () => post("sync/accept-losses.php"),
   confirmChanges: () => post("sync/confirm-changes.php"),
 
-  settings: () => get("sync/get-config.php"),
+  settings: () => get(reads.settings),
   // version: as settings() told it; null: whatever anybody else has changed. What moves
   // destination or sources is done with the password only.
   changeSettings: (changes, version = null) => call("POST", "sync/configure-sync.php",
@@ -91,6 +103,7 @@ export const api = {
   addPerson: (body) => post("users/add.php", body),
   changePerson: (body) => post("users/change.php", body),
   resetPassword: (username) => post("users/reset-password.php", { username }),
+  endUserSessions: (username) => post("users/end-sessions.php", { username }),
   unlock: (username) => post("users/unlock.php", { username }),
 
   audit: (query) => get("audit/list.php", query),

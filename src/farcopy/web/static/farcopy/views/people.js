@@ -11,10 +11,11 @@ import { tell } from "../notice.js";
 import { session } from "../session.js";
 
 export const title = () => "People";
-const ROLES = [["admin", "Admin"], ["radiologist", "Radiologist"], ["technician", "Technician"], ["viewer", "Viewer"]];
+const ROLES = [["admin", "Admin"], ["auditor", "Auditor"], ["radiologist", "Radiologist"], ["technician", "Technician"], ["viewer", "Viewer"]];
 const CAN = "Sees and steers everything here: settings, syncs, accounts, the audit trail.";
-const CANNOT = "May sign in and change the own password, and nothing else: no status, no settings, no sync. Only admins use farcopy; this role is for the viewer beside it.";
-const meaning = (role) => (role === "admin" ? CAN : CANNOT);
+const CANNOT = "May sign in and change the own password, and nothing else: no status, no settings, no sync. Only admins and auditors use farcopy; this role is for the viewer beside it.";
+const READS = "Reads everything here, and changes nothing.";
+const meaning = (role) => ({ admin: CAN, auditor: READS })[role] || CANNOT;
 
 export async function open(main) {
   const body = h("tbody");
@@ -26,8 +27,8 @@ export async function open(main) {
     body);
   main.append(
     h("div", { class: "page-head" }, h("h1", { tabindex: -1 }, "People"),
-      h("p", {}, "Only admins may see and steer farcopy. The other roles are kept for the viewer.")),
-    h("div", { class: "stack" }, told, h("section", { class: "panel", "aria-label": "Accounts" }, table), adding()));
+      h("p", {}, "Only admins may steer farcopy; auditors read all of it. The other roles are kept for the viewer.")),
+    h("div", { class: "stack" }, told, h("section", { class: "panel", "aria-label": "Accounts" }, table), session.canSteer && adding()));
   await refresh();
 
   async function refresh() {
@@ -74,16 +75,18 @@ export async function open(main) {
   }
 
   function roleChoice(person, isMe) {
-    if (isMe) return capital(person.role);
+    if (isMe || !session.canSteer) return capital(person.role);
     return h("select", { class: "compact", "aria-label": `Role of ${person.username}`, onchange: (event) => change(event.currentTarget, person, { role: event.currentTarget.value }) },
       ROLES.map(([value, text]) => h("option", { value, selected: value === person.role }, text)));
   }
 
   function actions(person, isMe) {
-    if (isMe) return h("a", { href: "#/password", class: "button plain small-button" }, "Change my password");
+    if (isMe) return h("a", { href: "#/account", class: "button plain small-button" }, "My account");
+    if (!session.canSteer) return [];
     const button = (text, work, kind = "plain") => h("button", { type: "button", class: `${kind} small-button`, "aria-label": `${text}: ${person.username}`, onclick: (event) => work(event.currentTarget) }, text);
     return [
       person.is_locked_out && button("Unlock", (target) => work(target, () => api.unlock(person.username), `${person.username} may try again.`)),
+      button("End sessions", (target) => work(target, () => api.endUserSessions(person.username), `${person.username} is signed out everywhere.`)),
       button("New password", (target) => reset(target, person)),
       person.is_active ? button("Disable", (target) => disable(target, person), "danger")
         : button("Enable", (target) => change(target, person, { is_active: true })),
