@@ -18,6 +18,7 @@ from farcopy import (
     cli_audited,
     cli_connection,
     cli_proof,
+    cli_tokens,
     cli_trail,
     wording,
 )
@@ -330,7 +331,8 @@ def _line_of_stdin() -> str:
 
 
 for _verb in (
-    *cli_proof.VERBS, *cli_connection.VERBS, *cli_accounts.VERBS, *cli_trail.VERBS
+    *cli_proof.VERBS, *cli_connection.VERBS, *cli_accounts.VERBS, *cli_tokens.VERBS,
+    *cli_trail.VERBS
 ):
     cli.add_command(_verb)
 

@@ -34,6 +34,8 @@ AUDITED: Final[Mapping[str, tuple[str, ...]]] = {
     "user disable": ("name",),
     "user password": ("name",),
     "user sign-out": ("name",),
+    "token add": ("name", "username"),
+    "token revoke": ("token_id",),
 }
 """Each verb, and the parameters whose values are told."""
 

@@ -151,6 +151,7 @@ def test_an_auditor_sees_everything_and_finds_no_button_that_changes_it(
     site.open(page, "runs/1")
     expect(page.get_by_role("button", name="Try")).to_have_count(0)
     site.open(page, "people")
+    page.get_by_role("heading", name="API tokens").wait_for()
     expect(page.locator("main button, main select")).to_have_count(0)
     site.open(page, "audit")
     page.locator("tbody tr").first.wait_for()
@@ -158,3 +159,29 @@ def test_an_auditor_sees_everything_and_finds_no_button_that_changes_it(
         site.open(page, name)
         expect(page.get_by_role("heading", name="There is nothing at this address")).to_be_visible()
     site.end(page)
+
+
+def test_a_token_is_made_shown_once_and_revoked(site: Site, page: Page, shoot: Shoot) -> None:
+    site.open(page, "people")
+    site.server.query("UPDATE sessions SET confirmed_at = datetime('now')")
+    page.get_by_label("What it is for").fill("nightly report")
+    page.get_by_label("Read", exact=True).uncheck()
+    page.get_by_role("button", name="Make a token").click()
+    expect(page.locator("#read-error")).to_contain_text("One of these is needed")
+    page.get_by_label("Read", exact=True).check()
+    page.get_by_role("button", name="Make a token").click()
+    secret = page.locator(".secret")
+    expect(secret).to_contain_text("farcopy_")
+    text = secret.inner_text()
+    with site.server.client(headers={"Authorization": f"Bearer {text}"}) as program:
+        assert program.get("/api/sync/status.php").status_code == 200
+        shoot(page, "tokens")
+        assert violations(page) == []
+        page.reload()
+        row = page.locator("tbody tr").filter(has_text="nightly report")
+        expect(row).to_contain_text("from 127.0.0.1")
+        expect(page.get_by_text(text)).to_have_count(0)
+        row.get_by_role("button", name="Revoke").click()
+        page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+        expect(row).to_have_count(0)
+        assert program.get("/api/sync/status.php").status_code == 401

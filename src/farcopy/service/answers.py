@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from farcopy.service.connection import Tested
     from farcopy.store.authors import Unconfirmed
     from farcopy.store.sign_ins import SignIn
+    from farcopy.store.tokens import Token
     from farcopy.store.trail import Entry
     from farcopy.store.users import Account
 
@@ -188,6 +189,29 @@ def sessions(found: "Iterable[SignIn]") -> Data:
             }
             for sign_in in found
         ]
+    }
+
+
+def tokens(found: "Iterable[Token]") -> Data:
+    """tokens/list, `farcopy token list`."""
+    return {"tokens": [token(one) for one in found]}
+
+
+def token(one: "Token", text: str = "") -> Data:
+    """text: of one made just now. It is told this once."""
+    told: Data = {"token": text} if text else {}
+    return {
+        "id": one.id,
+        "name": one.name,
+        "username": one.username,
+        "scopes": list(one.scopes),
+        "hint": one.hint,
+        "created_at": shown(one.created_at),
+        "expires_at": shown(one.expires_at),
+        "last_used_at": shown(one.last_used_at),
+        "last_used_address": one.last_used_address,
+        "is_over": one.is_over,
+        **told,
     }
 
 

@@ -74,6 +74,27 @@ class Session(models.Model):
         db_table = "sessions"
 
 
+class ApiToken(models.Model):
+    """What a program shows instead of a password. hint: how its text begins.
+
+    settings_seen: as of a session.
+    """
+
+    name = models.CharField(max_length=60)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
+    token_hash = models.CharField(max_length=64, unique=True)
+    hint = models.CharField(max_length=20)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+    last_used_address = models.CharField(max_length=45, default="")
+    settings_seen = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "api_tokens"
+
+
 class UnconfirmedChange(models.Model):
     """Destination or sources moved by a session or token alone, without the password again.
 

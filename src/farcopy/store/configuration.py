@@ -48,6 +48,12 @@ def load() -> StoredConfiguration:
     return _from_row(_row())
 
 
+def version_counted() -> int:
+    """How often the settings were changed so far."""
+    found = SyncConfiguration.objects.values_list("settings_version", flat=True).first()
+    return found or 0
+
+
 def limit_bytes_per_s() -> int:
     """The bandwidth limit as it is now, for the run that is on; 0: none."""
     return 1024 * _row().ftp_limit_kib_s

@@ -25,6 +25,7 @@ from farcopy.web import (
     records_api,
     refusals,
     setup_api,
+    tokens_api,
     trail,
     versions,
 )
@@ -304,6 +305,7 @@ def make_api() -> NinjaAPI:
     api.add_router("/auth", own_sessions.router)
     api.add_router("/read", reading.router)
     api.add_router("/users", people.router)
+    api.add_router("/tokens", tokens_api.router)
     api.add_router("/audit", trail.router)
     return api
 

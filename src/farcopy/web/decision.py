@@ -20,12 +20,14 @@ AUDITOR = "auditor"
 class Caller:
     """Who is signed in, as the database has it at this moment.
 
-    is_confirmed: the password was given within the last minutes.
+    is_confirmed: the password was given within the last minutes. scopes: of the token it is
+    by; None: it is by a session, which suffices for all.
     """
 
     role: str
     must_change_password: bool = False
     is_confirmed: bool = False
+    scopes: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Facts:
     method: str
     path: str
     caller: Caller | None = None
+    is_bad_token: bool = False
     is_known_host: bool = True
     is_cross_site: bool = False
     content_type: str = ""
@@ -81,14 +84,28 @@ def _refuse_caller(facts: Facts) -> Refusal | None:
     if access is Access.OPEN:
         return None
     if facts.caller is None:
-        return refusals.UNAUTHORIZED
+        return refusals.BAD_TOKEN if facts.is_bad_token else refusals.UNAUTHORIZED
+    role = _refuse_role(facts.caller, access)
+    return role or _refuse_token(facts)
+
+
+def _refuse_token(facts: Facts) -> Refusal | None:
+    """A token passes where its scope is named, and nowhere else."""
+    if facts.caller is None or facts.caller.scopes is None:
+        return None
+    route = ROUTES.get(facts.path)
+    is_within = route is not None and route.scope in facts.caller.scopes
+    return None if is_within else refusals.TOKEN_SCOPE
+
+
+def _refuse_role(caller: Caller, access: Access) -> Refusal | None:
     if access is Access.SIGNED_IN:
         return None
-    if access is Access.READ and facts.caller.role not in (ADMIN, AUDITOR):
+    if access is Access.READ and caller.role not in (ADMIN, AUDITOR):
         return refusals.FORBIDDEN_TO_READ
-    if access is Access.ADMIN and facts.caller.role != ADMIN:
+    if access is Access.ADMIN and caller.role != ADMIN:
         return refusals.FORBIDDEN
-    return refusals.PASSWORD_CHANGE_REQUIRED if facts.caller.must_change_password else None
+    return refusals.PASSWORD_CHANGE_REQUIRED if caller.must_change_password else None
 
 
 def _refuse_origin_or_body(facts: Facts, route: Route) -> Refusal | Passed:

@@ -55,6 +55,14 @@ HOST_NOT_ALLOWED: Final = Refusal(
 UNAUTHORIZED: Final = Refusal(
     401, "unauthorized", "Unauthorized - Not logged in or session expired"
 )
+BAD_TOKEN: Final = Refusal(
+    401, "bad_token", "Unauthorized - The token is unknown, over or revoked",
+    {"WWW-Authenticate": 'Bearer error="invalid_token"'},  # RFC 6750 §3
+)
+TOKEN_SCOPE: Final = Refusal(
+    403, "token_scope", "Forbidden - This token may not be used for this",
+    {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+)
 BAD_CREDENTIALS: Final = Refusal(401, "bad_credentials", "Wrong username or password")
 FORBIDDEN: Final = Refusal(403, "forbidden", "Forbidden - Admin role required")
 FORBIDDEN_TO_READ: Final = Refusal(
@@ -69,6 +77,7 @@ CONFIRM_PASSWORD: Final = Refusal(
 )
 NOT_FOUND: Final = Refusal(404, "not_found", "Not found")
 NO_SUCH_RUN: Final = Refusal(404, "no_such_run", "There is no run with this id")
+NO_SUCH_TOKEN: Final = Refusal(404, "no_such_token", "There is no token of this id")
 NO_SUCH_SESSION: Final = Refusal(404, "no_such_session", "There is no such session of yours")
 CROSS_SITE: Final = Refusal(
     403, "cross_site", "Forbidden - Request from another site; see CORS_ALLOWED_ORIGINS"

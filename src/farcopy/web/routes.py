@@ -29,7 +29,7 @@ class Route:
 
     needs_body: an empty one is refused. needs_confirmation: the password was given lately, or
     it is refused. is_polled: the page asks it again and
-    again, so it must not keep an idle session alive.
+    again, so it must not keep an idle session alive. scope: which tokens may; "": none.
     """
 
     path: str
@@ -41,6 +41,7 @@ class Route:
     needs_confirmation: bool = False
     checks_fields_itself: bool = False
     is_polled: bool = False
+    scope: str = ""
 
     @property
     def allow(self) -> str:
@@ -51,21 +52,21 @@ class Route:
 _ROUTES: Final = (
     Route("/api/sync/configure-sync.php", "POST", "sync.configure",
           fields=frozenset(FIELDS_BY_NAME) | READ_ONLY, needs_body=True,
-          checks_fields_itself=True),
-    Route("/api/sync/get-config.php", "GET", "sync.get_config"),
-    Route("/api/sync/sync-now.php", "POST", "sync.now"),
-    Route("/api/sync/status.php", "GET", "sync.status", is_polled=True),
-    Route("/api/sync/test-connection.php", "POST", "sync.test_connection"),
-    Route("/api/sync/enable-auto.php", "POST", "sync.enable_auto"),
-    Route("/api/sync/disable-auto.php", "POST", "sync.disable_auto"),
-    Route("/api/sync/cancel.php", "POST", "sync.cancel"),
+          checks_fields_itself=True, scope="configure"),
+    Route("/api/sync/get-config.php", "GET", "sync.get_config", scope="read"),
+    Route("/api/sync/sync-now.php", "POST", "sync.now", scope="sync"),
+    Route("/api/sync/status.php", "GET", "sync.status", is_polled=True, scope="read"),
+    Route("/api/sync/test-connection.php", "POST", "sync.test_connection", scope="sync"),
+    Route("/api/sync/enable-auto.php", "POST", "sync.enable_auto", scope="configure"),
+    Route("/api/sync/disable-auto.php", "POST", "sync.disable_auto", scope="configure"),
+    Route("/api/sync/cancel.php", "POST", "sync.cancel", scope="sync"),
     Route("/api/sync/confirm-changes.php", "POST", "sync.confirm_changes"),
     Route("/api/sync/accept-losses.php", "POST", "sync.accept_losses"),
-    Route("/api/sync/runs.php", "GET", "sync.runs", Access.READ),
-    Route("/api/sync/run.php", "GET", "sync.run", Access.READ),
+    Route("/api/sync/runs.php", "GET", "sync.runs", Access.READ, scope="read"),
+    Route("/api/sync/run.php", "GET", "sync.run", Access.READ, scope="read"),
     Route("/api/sync/retry.php", "POST", "sync.retry",
           fields=frozenset({"run_id", "file_id"}), needs_body=True),
-    Route("/api/sync/chart.php", "GET", "sync.chart", Access.READ, is_polled=True),
+    Route("/api/sync/chart.php", "GET", "sync.chart", Access.READ, is_polled=True, scope="read"),
     Route("/api/sync/sources.php", "GET", "sync.sources"),
     Route("/api/sync/folders.php", "GET", "sync.folders"),
     Route("/api/sync/doctor.php", "POST", "sync.doctor",
@@ -96,10 +97,16 @@ _ROUTES: Final = (
           fields=frozenset({"username"}), needs_body=True, needs_confirmation=True),
     Route("/api/users/end-sessions.php", "POST", "users.end_sessions",
           fields=frozenset({"username"}), needs_body=True),
+    Route("/api/tokens/list.php", "GET", "tokens.list", Access.READ),
+    Route("/api/tokens/add.php", "POST", "tokens.add",
+          fields=frozenset({"name", "scopes", "days"}), needs_body=True,
+          needs_confirmation=True),
+    Route("/api/tokens/revoke.php", "POST", "tokens.revoke",
+          fields=frozenset({"id"}), needs_body=True),
     Route("/api/audit/list.php", "GET", "audit.list", Access.READ),
     Route("/api/audit/export.php", "GET", "audit.export", Access.READ),
-    Route("/api/read/status.php", "GET", "read.status", Access.READ, is_polled=True),
-    Route("/api/read/config.php", "GET", "read.config", Access.READ),
+    Route("/api/read/status.php", "GET", "read.status", Access.READ, is_polled=True, scope="read"),
+    Route("/api/read/config.php", "GET", "read.config", Access.READ, scope="read"),
     Route("/api/openapi.json", "GET", "api.openapi"),
 )
 ROUTES: Final = {route.path: route for route in _ROUTES}

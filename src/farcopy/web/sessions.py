@@ -19,8 +19,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from farcopy.store import configuration
 from farcopy.store.health import HEALTH
-from farcopy.store.models import Session, SyncConfiguration, User
+from farcopy.store.models import Session, User
 from farcopy.store.sign_ins import is_over
 from farcopy.store.users import lock_as_checked
 from farcopy.web.call import call_of
@@ -115,7 +116,7 @@ def sign_in(request: HttpRequest, checked: User, response: HttpResponse) -> User
             id_hash=_hash(session_id), user=user, password_mark=_mark(user),
             signed_in_at=now, last_used_at=now, confirmed_at=now,
             # What was there when it began is not taken for somebody's change meanwhile.
-            settings_seen=_settings_version(),
+            settings_seen=configuration.version_counted(),
             ip_address=call_of(request).address,
             user_agent=_printable(request.META.get("HTTP_USER_AGENT", ""))[:MAX_AGENT],
         )
@@ -152,11 +153,6 @@ def _end_old_ones(user: User, now: datetime) -> None:
     of_account = Session.objects.filter(user=user).order_by("-last_used_at")
     kept = list(of_account.values_list("pk", flat=True)[: MAX_SESSIONS - 1])
     of_account.exclude(pk__in=kept).delete()
-
-
-def _settings_version() -> int:
-    found = SyncConfiguration.objects.values_list("settings_version", flat=True).first()
-    return found or 0
 
 
 def _printable(text: str) -> str:

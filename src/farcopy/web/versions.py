@@ -52,7 +52,8 @@ def tell(response: HttpResponse, view: ConfigurationView) -> None:
 
 def note_seen(request: HttpRequest, view: ConfigurationView) -> None:
     """All settings are in the answer: from now on the caller is held to know them."""
-    seer = call_of(request).session
+    call = call_of(request)
+    seer = call.token or call.session
     if seer is None or seer.settings_seen == view.settings_version or HEALTH.trouble is not None:
         return
     try:
@@ -65,11 +66,12 @@ def note_seen(request: HttpRequest, view: ConfigurationView) -> None:
 def author_of(request: HttpRequest) -> Author:
     """Who asks for a change."""
     call, now = call_of(request), timezone.now()
-    session = call.session
+    session, seer = call.session, call.token or call.session
     return Author(
-        seen_version=session.settings_seen if session else 0,
+        seen_version=seer.settings_seen if seer else 0,
         username=call.username,
         ip_address=call.address,
+        token=call.token.name if call.token else "",
         is_confirmed=session is not None and bool(sessions.confirmed_for(session, now)),
         must_confirm=settings.WEB_ENVIRONMENT.step_up_all or has_preference(request, "step-up"),
     )

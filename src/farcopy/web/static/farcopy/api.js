@@ -106,5 +106,9 @@ export const api = {
   endUserSessions: (username) => post("users/end-sessions.php", { username }),
   unlock: (username) => post("users/unlock.php", { username }),
 
+  tokens: () => get("tokens/list.php"),
+  addToken: (body) => post("tokens/add.php", body),
+  revokeToken: (id) => post("tokens/revoke.php", { id }),
+
   audit: (query) => get("audit/list.php", query),
 };

@@ -9,6 +9,7 @@ import { Form } from "../form.js";
 import { capital } from "../format.js";
 import { tell } from "../notice.js";
 import { session } from "../session.js";
+import { tokensPanels } from "../tokens_panel.js";
 
 export const title = () => "People";
 const ROLES = [["admin", "Admin"], ["auditor", "Auditor"], ["radiologist", "Radiologist"], ["technician", "Technician"], ["viewer", "Viewer"]];
@@ -28,7 +29,8 @@ export async function open(main) {
   main.append(
     h("div", { class: "page-head" }, h("h1", { tabindex: -1 }, "People"),
       h("p", {}, "Only admins may steer farcopy; auditors read all of it. The other roles are kept for the viewer.")),
-    h("div", { class: "stack" }, told, h("section", { class: "panel", "aria-label": "Accounts" }, table), session.canSteer && adding()));
+    h("div", { class: "stack" }, told, h("section", { class: "panel", "aria-label": "Accounts" }, table), session.canSteer && adding(),
+      await tokensPanels()));
   await refresh();
 
   async function refresh() {
