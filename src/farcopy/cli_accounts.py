@@ -48,15 +48,17 @@ def list_accounts(as_json: bool) -> None:
     """Every account with its role."""
     set_up()
     from farcopy.service import answers
-    from farcopy.store import users
+    from farcopy.store import second_factor, users
 
+    with_otp = second_factor.names()
     if as_json:
-        click.echo(json.dumps(answers.people(users.accounts())))
+        click.echo(json.dumps(answers.people(users.accounts(), with_otp)))
         return
     for account in users.accounts():
         state = "active" if account.is_active else "disabled"
         locked = "\tlocked" if account.is_locked_out else ""
-        click.echo(f"{printable(account.username)}\t{account.role}\t{state}{locked}")
+        otp = "\tsecond factor" if account.username in with_otp else ""
+        click.echo(f"{printable(account.username)}\t{account.role}\t{state}{locked}{otp}")
 
 
 @user.command("role")
@@ -168,6 +170,18 @@ def sign_out(name: str, session: str, as_json: bool) -> None:
         click.echo(json.dumps({"sessions": ended}))
         return
     click.echo(f"Ended {ended} {'session' if ended == 1 else 'sessions'} of {name}")
+
+
+@user.command("otp-reset")
+@click.argument("name")
+@_AS_JSON
+def otp_reset(name: str, as_json: bool) -> None:
+    """Take an account's second factor away: telephone and recovery codes are lost."""
+    set_up()
+    from farcopy.store import second_factor
+
+    _change(lambda: second_factor.remove(name), username=name)
+    _tell(name, f"{name} signs in with the password alone", as_json)
 
 
 def _tell(name: str, line: str, as_json: bool, generated: str = "") -> None:

@@ -34,6 +34,7 @@ AUDITED: Final[Mapping[str, tuple[str, ...]]] = {
     "user disable": ("name",),
     "user password": ("name",),
     "user sign-out": ("name",),
+    "user otp-reset": ("name",),
     "token add": ("name", "username"),
     "token revoke": ("token_id",),
 }

@@ -1,8 +1,12 @@
 """Who one is on the page: the password again, one's sessions, roles, tokens, a second factor."""
 
+import base64
+import time
 from collections.abc import Callable
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from playwright.sync_api import Page, expect
 
 from tests.api.farcopy_server import PASSWORD
@@ -185,3 +189,69 @@ def test_a_token_is_made_shown_once_and_revoked(site: Site, page: Page, shoot: S
         page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
         expect(row).to_have_count(0)
         assert program.get("/api/sync/status.php").status_code == 401
+
+
+def test_a_second_factor_is_set_up_asked_for_and_taken_away(site: Site, shoot: Shoot) -> None:
+    name = site.server.add_admin()
+    page = site.page(user="")
+    page.goto("/#/account")
+    sign_in(page, name)
+    page.get_by_role("button", name="Set it up").click()
+    secret = page.locator(".secret").inner_text().replace(" ", "")
+    expect(page.get_by_role("img", name="QR code of the key")).to_be_visible()
+    shoot(page, "second-factor-begun")
+    assert violations(page) == []
+    code = page.get_by_label("Code", exact=True)
+    expect(code).to_be_focused()
+    code.fill("000000")
+    page.get_by_role("button", name="Switch it on").click()
+    expect(page.locator("#otp-error")).to_contain_text("Is wrong, or was used before")
+    totp = TOTP(base64.b32decode(secret), 6, SHA1(), 30)
+    code.fill(totp.generate(int(time.time())).decode())
+    page.get_by_role("button", name="Switch it on").click()
+    expect(page.locator(".codes li")).to_have_count(10)
+    recovery = page.locator(".codes li").all_inner_texts()
+    shoot(page, "second-factor-codes")
+    assert violations(page) == []
+    page.get_by_role("button", name="I have kept them").click()
+    page.get_by_text("10 recovery codes left").wait_for()
+
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, name)
+    expect(page.get_by_label("Code")).to_be_focused()
+    page.get_by_label("Code").fill("000000")
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_text("The code is wrong, or was used before").wait_for()
+    shoot(page, "sign-in-code")
+    assert violations(page) == []
+    page.get_by_label("Code").fill(recovery[0])
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_text("9 recovery codes left").wait_for()
+
+    age(site)
+    page.get_by_role("button", name="Switch it off").click()
+    page.get_by_role("dialog").get_by_role("button", name="Switch it off").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Password").fill(PASSWORD)
+    dialog.get_by_role("button", name="Go on").click()
+    dialog.get_by_label("Code").fill(recovery[1])
+    shoot(page, "step-up-code")
+    dialog.get_by_role("button", name="Go on").click()
+    page.get_by_text("The second factor is off").wait_for()
+    site.end(page)
+
+
+def test_an_admin_takes_a_lost_second_factor_away(site: Site, page: Page) -> None:
+    name = site.server.add_admin()
+    site.server.query(
+        "INSERT INTO second_factors (user_id, secret_encrypted, is_on, last_step, recovery_hashes)"
+        " SELECT id, '', 1, 0, '[]' FROM users WHERE username = ?", name,
+    )
+    site.open(page, "people")
+    site.server.query("UPDATE sessions SET confirmed_at = datetime('now')")
+    row = page.locator("tbody tr").filter(has=page.get_by_text(name, exact=True))
+    expect(row).to_contain_text("with a second factor")
+    row.get_by_role("button", name="Take second factor away").click()
+    page.get_by_role("dialog").get_by_role("button", name="Take it away").click()
+    page.get_by_text("signs in with the password alone").wait_for()
+    expect(row).not_to_contain_text("with a second factor")

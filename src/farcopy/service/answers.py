@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from farcopy.service.auditing import ChainView
     from farcopy.service.connection import Tested
     from farcopy.store.authors import Unconfirmed
+    from farcopy.store.second_factor import State
     from farcopy.store.sign_ins import SignIn
     from farcopy.store.tokens import Token
     from farcopy.store.trail import Entry
@@ -154,9 +155,19 @@ def accepted(files: int) -> Data:
     return {"files": files}
 
 
-def people(accounts: "Iterable[Account]") -> Data:
-    """users/list, `farcopy user list`."""
-    return {"users": [person(account) for account in accounts]}
+def people(accounts: "Iterable[Account]", with_otp: list[str]) -> Data:
+    """users/list, `farcopy user list`. with_otp: names of those with a second factor."""
+    return {"users": [person(account) for account in accounts], "with_otp": with_otp}
+
+
+def otp(state: "State", *, is_required: bool) -> Data:
+    """auth/otp."""
+    return {
+        "is_on": state.is_on,
+        "is_required": is_required,
+        "since": shown(state.since),
+        "recovery_codes_left": state.recovery_codes_left,
+    }
 
 
 def person(account: "Account", generated: str = "") -> Data:

@@ -29,6 +29,7 @@ class WebEnvironment:
     session_cookie: str
     allow_insecure: bool
     step_up_all: bool
+    otp_roles: frozenset[str]
 
     @classmethod
     def read(cls) -> "WebEnvironment":
@@ -50,6 +51,7 @@ class WebEnvironment:
             public_url=public_url,
             session_cookie=_env.str("FARCOPY_SESSION_COOKIE", "DICOM_VIEWER_SESSION"),
             allow_insecure=_flag("FARCOPY_ALLOW_INSECURE"),
+            otp_roles=frozenset({_one_of("FARCOPY_REQUIRE_OTP", ("", "admin"))} - {""}),
             step_up_all=_one_of("FARCOPY_STEP_UP", ("", "all")) == "all",
         )
 

@@ -95,6 +95,20 @@ class ApiToken(models.Model):
         db_table = "api_tokens"
 
 
+class SecondFactor(models.Model):
+    """A TOTP secret, encrypted. It counts from is_on; last_step: of the code used last."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="second_factor")
+    secret_encrypted = models.TextField()
+    is_on = models.BooleanField(default=False)
+    since = models.DateTimeField(null=True)
+    last_step = models.BigIntegerField(default=0)
+    recovery_hashes = models.JSONField(default=list)
+
+    class Meta:
+        db_table = "second_factors"
+
+
 class UnconfirmedChange(models.Model):
     """Destination or sources moved by a session or token alone, without the password again.
 

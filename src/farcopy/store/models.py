@@ -11,6 +11,7 @@ from django.db import models
 from farcopy.core.states import FileState, RunEnd, RunState, SyncType
 from farcopy.store.account_models import ApiToken as ApiToken
 from farcopy.store.account_models import KnownAddress as KnownAddress
+from farcopy.store.account_models import SecondFactor as SecondFactor
 from farcopy.store.account_models import Session as Session
 from farcopy.store.account_models import UnconfirmedChange as UnconfirmedChange
 from farcopy.store.account_models import User as User

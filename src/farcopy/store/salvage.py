@@ -19,17 +19,20 @@ from django.db.models import Model
 
 from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.store.models import (
+    ApiToken,
     AuditHead,
     AuditLog,
     Destination,
     KeyRecord,
+    SecondFactor,
     SyncConfiguration,
     SyncHistory,
     User,
 )
 
 TABLES: tuple[type[Model], ...] = (
-    Destination, SyncConfiguration, KeyRecord, User, SyncHistory, AuditHead, AuditLog
+    Destination, SyncConfiguration, KeyRecord, User, SecondFactor, ApiToken, SyncHistory,
+    AuditHead, AuditLog,
 )
 """In the order their references need."""
 _BEGUN_WITH = (SyncConfiguration, KeyRecord, AuditHead)

@@ -18,6 +18,7 @@ from farcopy.core.states import RunState
 from farcopy.service import answers, connection, freezing, overview, runs
 from farcopy.web import (
     auth,
+    otp_api,
     own_sessions,
     people,
     present,
@@ -303,6 +304,7 @@ def make_api() -> NinjaAPI:
     api.add_router("/sync", setup_api.router)
     api.add_router("/auth", auth.router)
     api.add_router("/auth", own_sessions.router)
+    api.add_router("/auth", otp_api.router)
     api.add_router("/read", reading.router)
     api.add_router("/users", people.router)
     api.add_router("/tokens", tokens_api.router)

@@ -28,6 +28,7 @@ class Caller:
     must_change_password: bool = False
     is_confirmed: bool = False
     scopes: frozenset[str] | None = None
+    must_set_up_otp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,9 @@ def _refuse_role(caller: Caller, access: Access) -> Refusal | None:
         return refusals.FORBIDDEN_TO_READ
     if access is Access.ADMIN and caller.role != ADMIN:
         return refusals.FORBIDDEN
-    return refusals.PASSWORD_CHANGE_REQUIRED if caller.must_change_password else None
+    if caller.must_change_password:
+        return refusals.PASSWORD_CHANGE_REQUIRED
+    return refusals.OTP_SETUP_REQUIRED if caller.must_set_up_otp else None
 
 
 def _refuse_origin_or_body(facts: Facts, route: Route) -> Refusal | Passed:

@@ -41,6 +41,10 @@ class FieldReader:
             return ""
         return text
 
+    def optional_text(self, name: str, longest: int) -> str:
+        """ "" when it is not there, or null or empty."""
+        return self.text(name, longest) if self._fields.get(name) not in (None, "") else ""
+
     def choices(self, name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
         """A list of at least one of these."""
         value = self._fields.get(name)

@@ -10,8 +10,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from farcopy.store import tokens
+from farcopy.store import second_factor, tokens
 from farcopy.store.health import HEALTH
+from farcopy.store.models import User
 from farcopy.store.patience import wait_at_most
 from farcopy.web import sessions
 from farcopy.web.answers import answer_error, answer_refusal
@@ -97,7 +98,10 @@ def _caller_of(request: HttpRequest, call: Call) -> Caller | None:
             return None
         call.user = call.token.user
         scopes = frozenset(call.token.scopes)
-        return Caller(call.user.role, call.user.must_change_password, scopes=scopes)
+        return Caller(
+            call.user.role, call.user.must_change_password, scopes=scopes,
+            must_set_up_otp=_is_otp_missing(call.user),
+        )
     call.session = sessions.open_session(request)
     if call.session is None:
         return None
@@ -105,7 +109,13 @@ def _caller_of(request: HttpRequest, call: Call) -> Caller | None:
     return Caller(
         call.user.role, call.user.must_change_password,
         is_confirmed=bool(sessions.confirmed_for(call.session, timezone.now())),
+        must_set_up_otp=_is_otp_missing(call.user),
     )
+
+
+def _is_otp_missing(user: User) -> bool:
+    is_demanded = user.role in settings.WEB_ENVIRONMENT.otp_roles
+    return is_demanded and not second_factor.is_on(user)
 
 
 def _has_known_host(request: HttpRequest) -> bool:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Router
 
 from farcopy.service import answers
-from farcopy.store import sign_ins, users
+from farcopy.store import second_factor, sign_ins, users
 from farcopy.store.users import LastAdmin, NameTaken, PasswordWeak, UserProblem, UserUnknown
 from farcopy.web import refusals
 from farcopy.web.auth import tell
@@ -48,7 +48,7 @@ def list_users(request: HttpRequest) -> PeopleAnswer:
     return PeopleAnswer(
         success=True,
         message="Accounts retrieved successfully",
-        data=PeopleData.model_validate(answers.people(users.accounts())),
+        data=PeopleData.model_validate(answers.people(users.accounts(), second_factor.names())),
     )
 
 
@@ -147,6 +147,24 @@ def unlock_user(request: HttpRequest) -> PersonAnswer:
         raise Refused(_refusal_of(problem)) from problem
     tell(request, "account.unlocked", username)
     return _answer(username, "Account unlocked successfully")
+
+
+@router.post(
+    "/reset-otp.php",
+    operation_id="resetOtp",
+    summary="Take an account's second factor away",
+    response={200: PersonAnswer, **error_answers(400, 401, 403, 404, 413, 415, 503)},
+    openapi_extra=body_of(NameBody),
+)
+def reset_otp(request: HttpRequest) -> PersonAnswer:
+    """For who has lost telephone and recovery codes: the password alone signs in again."""
+    username = _username(request)
+    try:
+        second_factor.remove(username)
+    except UserProblem as problem:
+        raise Refused(_refusal_of(problem)) from problem
+    tell(request, "account.otp_reset", username)
+    return _answer(username, "Second factor removed")
 
 
 @router.post(

@@ -42,10 +42,13 @@ class ResetPerson(Person):
 
 class PeopleData(BaseModel):
     users: list[Person] = told("Every account, by name.", [example_of(Person)])
+    with_otp: list[str] = told("Names of those with a second factor.", ["erika"])
 
 
 class PeopleAnswer(Answer):
-    data: PeopleData = told("The accounts.", {"users": [example_of(Person)]})
+    data: PeopleData = told(
+        "The accounts.", {"users": [example_of(Person)], "with_otp": ["erika"]}
+    )
 
 
 class PersonAnswer(Answer):

@@ -64,6 +64,10 @@ TOKEN_SCOPE: Final = Refusal(
     {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
 )
 BAD_CREDENTIALS: Final = Refusal(401, "bad_credentials", "Wrong username or password")
+OTP_REQUIRED: Final = Refusal(
+    401, "otp_required", "The password is right; a code of the second factor is needed too"
+)
+BAD_OTP: Final = Refusal(401, "bad_otp", "The code is wrong, or was used before")
 FORBIDDEN: Final = Refusal(403, "forbidden", "Forbidden - Admin role required")
 FORBIDDEN_TO_READ: Final = Refusal(
     403, "forbidden", "Forbidden - Admin or auditor role required"
@@ -71,6 +75,10 @@ FORBIDDEN_TO_READ: Final = Refusal(
 PASSWORD_CHANGE_REQUIRED: Final = Refusal(
     403, "password_change_required",
     "Forbidden - The password was generated and must be changed first",
+)
+OTP_SETUP_REQUIRED: Final = Refusal(
+    403, "otp_setup_required",
+    "Forbidden - Admins need a second factor here; set it up first (auth/otp-begin.php)",
 )
 CONFIRM_PASSWORD: Final = Refusal(
     403, "confirm_password", "Forbidden - Give your password again (auth/confirm.php), then repeat"
@@ -93,6 +101,9 @@ TOO_LARGE: Final = Refusal(413, "body_too_large", "The body is larger than 64 Ki
 EMPTY_BODY: Final = Refusal(400, "empty_body", "The body is empty; a JSON object is expected")
 USER_UNKNOWN: Final = Refusal(404, "user_unknown", "There is no account of this name")
 USER_EXISTS: Final = Refusal(409, "user_exists", "There is an account of this name")
+OTP_STATE: Final = Refusal(
+    409, "otp_state", "The second factor is on already, or was not begun; see auth/otp.php"
+)
 LAST_ADMIN: Final = Refusal(
     409, "last_admin", "This is the last active admin; make another account an admin first"
 )

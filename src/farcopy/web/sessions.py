@@ -99,9 +99,12 @@ def touch(session: Session, address: str = "") -> None:
         _unsaved_uses[key] = now
 
 
-def sign_in(request: HttpRequest, checked: User, response: HttpResponse) -> User:
+def sign_in(
+    request: HttpRequest, checked: User, response: HttpResponse, *, is_confirmed: bool = True
+) -> User:
     """A new session under a new id; one that came with the request is worthless after.
 
+    is_confirmed: all was given that is asked for when it is asked for again.
     checked: the account as its password was checked. The account as it is now is returned.
     Raises: CheckedNoLonger.
     """
@@ -114,7 +117,8 @@ def sign_in(request: HttpRequest, checked: User, response: HttpResponse) -> User
         _end_old_ones(user, now)
         call_of(request).session = Session.objects.create(
             id_hash=_hash(session_id), user=user, password_mark=_mark(user),
-            signed_in_at=now, last_used_at=now, confirmed_at=now,
+            signed_in_at=now, last_used_at=now,
+            confirmed_at=now if is_confirmed else None,
             # What was there when it began is not taken for somebody's change meanwhile.
             settings_seen=configuration.version_counted(),
             ip_address=call_of(request).address,

@@ -72,9 +72,13 @@ const post = (path, body) => call("POST", path, { body });
 
 export const api = {
   me: () => get("auth/me.php"),
-  login: (username, password) => post("auth/login.php", { username, password }),
+  login: (body) => post("auth/login.php", body),
   logout: () => post("auth/logout.php"),
   changePassword: (body) => post("auth/password.php", body),
+  otp: () => get("auth/otp.php"),
+  beginOtp: () => post("auth/otp-begin.php"),
+  enableOtp: (body) => post("auth/otp-enable.php", body),
+  disableOtp: () => post("auth/otp-disable.php"),
   sessions: () => get("auth/sessions.php"),
   endSession: (name) => post("auth/end-session.php", { session: name }),
   endSessions: (body) => post("auth/end-sessions.php", body),
@@ -103,6 +107,7 @@ export const api = {
   addPerson: (body) => post("users/add.php", body),
   changePerson: (body) => post("users/change.php", body),
   resetPassword: (username) => post("users/reset-password.php", { username }),
+  resetOtp: (username) => post("users/reset-otp.php", { username }),
   endUserSessions: (username) => post("users/end-sessions.php", { username }),
   unlock: (username) => post("users/unlock.php", { username }),
 

@@ -11,6 +11,9 @@ export function askForPassword() {
     const error = h("p", { class: "error", role: "alert" });
     const name = h("input", { type: "text", name: "username", autocomplete: "username", value: session.account.username, readonly: true, hidden: true });
     const password = h("input", { name: "password", type: "password", autocomplete: "current-password", required: true, autofocus: true });
+    const otp = h("input", { name: "otp", autocomplete: "one-time-code", maxlength: 40, spellcheck: "false", autocapitalize: "none" });
+    const code = h("label", { class: "field", hidden: true }, h("span", { class: "label" }, "Code"), otp,
+      h("span", { class: "hint" }, "From your authenticator app, or a recovery code."));
     const button = h("button", {}, "Go on");
     const dialog = h("dialog", { "aria-labelledby": "dialog-heading" },
       h("h2", { id: "dialog-heading" }, "Your password again"),
@@ -18,6 +21,7 @@ export function askForPassword() {
       h("form", { onsubmit: submit },
         name,
         h("label", { class: "field" }, h("span", { class: "label" }, "Password"), password),
+        code,
         error,
         h("div", { class: "buttons spaced" }, button,
           h("button", { type: "button", class: "plain", onclick: () => dialog.close() }, "Leave it"))));
@@ -33,13 +37,20 @@ export function askForPassword() {
       if (button.getAttribute("aria-busy") === "true") return;
       button.setAttribute("aria-busy", "true");
       try {
-        await api.confirm({ password: password.value });
+        await api.confirm({ password: password.value, ...(code.hidden ? {} : { otp: otp.value }) });
         isGiven = true;
         dialog.close();
       } catch (refused) {
         if (!(refused instanceof ApiError)) throw refused;
         if (refused.isSignedOut) {
           dialog.close(); // the call itself then leads to sign-in
+          return;
+        }
+        if (refused.code === "otp_required" || refused.code === "bad_otp") {
+          setText(error, refused.code === "bad_otp" ? `${refused.message}.` : "");
+          code.hidden = false;
+          otp.value = "";
+          otp.focus();
           return;
         }
         setText(error, refused.code === "wrong_password" ? "That is not your password."

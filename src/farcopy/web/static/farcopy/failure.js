@@ -11,6 +11,8 @@ export function explain(error) {
     session.end();
   } else if (error.code === "password_change_required") {
     window.location.hash = "#/password";
+  } else if (error.code === "otp_setup_required") {
+    window.location.hash = "#/account";
   } else if (error.code === "confirm_password") {
     tell("Nothing was changed: your password was not given.", "idle");
   } else if (error.status === 0) {

@@ -9,7 +9,7 @@ import { Form } from "./form.js";
 import { tell } from "./notice.js";
 import { session } from "./session.js";
 
-const SCOPES = [["read", "Read", "status, settings and history"], ["sync", "Sync", "start, cancel and test"], ["configure", "Configure", "change settings"]];
+const SCOPES = [["read", "Read", "Status, settings and history"], ["sync", "Sync", "Start and cancel a sync, test the connection"], ["configure", "Configure", "Change settings; a change of where images go is told on the overview"]];
 
 export async function tokensPanels() {
   const told = h("div", { role: "status" });
@@ -58,7 +58,7 @@ export async function tokensPanels() {
   function adding() {
     const form = new Form([
       { name: "name", label: "What it is for" },
-      ...SCOPES.map(([name, label, hint]) => ({ name, label, hint: `May ${hint}.`, type: "checkbox", value: name === "read" })),
+      ...SCOPES.map(([name, label, hint]) => ({ name, label, hint: `${hint}.`, type: "checkbox", value: name === "read" })),
       { name: "days", label: "Good for", type: "number", unit: "days, 365 at most", value: 90 },
     ]);
     const button = h("button", {}, "Make a token");

@@ -1,4 +1,4 @@
-// My account: the password, and where I am signed in.
+// My account: the password, the second factor, and where I am signed in.
 
 import { api } from "../api.js";
 import { ask } from "../dialog.js";
@@ -6,12 +6,14 @@ import { fill, h } from "../dom.js";
 import { during } from "../failure.js";
 import { count } from "../format.js";
 import { tell } from "../notice.js";
+import { secondFactorPanel } from "../second_factor.js";
 import { session } from "../session.js";
 
 export const title = () => "My account";
 
 export async function open(main) {
   const sessions = await sessionsPanel();
+  const secondFactor = await secondFactorPanel(sessions.refresh);
   main.append(
     h("div", { class: "page-head" }, h("h1", { tabindex: -1 }, "My account"),
       h("p", {}, `${session.account.username}, with the role ${session.account.role}.`)),
@@ -19,7 +21,7 @@ export async function open(main) {
       h("section", { class: "panel form-grid", "aria-labelledby": "password-heading" },
         h("div", { class: "about" }, h("h2", { id: "password-heading" }, "Password"), h("p", {}, "A new one ends your other sessions.")),
         h("div", {}, h("a", { class: "button plain", href: "#/password" }, "Change my password"))),
-      sessions));
+      secondFactor, sessions.element));
 }
 
 async function sessionsPanel() {
@@ -27,7 +29,7 @@ async function sessionsPanel() {
   const others = h("button", { type: "button", class: "plain", onclick: (event) => endOthers(event.currentTarget) }, "End all others");
   const all = h("button", { type: "button", class: "danger", onclick: (event) => endAll(event.currentTarget) }, "End all");
   await refresh();
-  return h("section", { class: "panel", "aria-labelledby": "sessions-heading" },
+  const element = h("section", { class: "panel", "aria-labelledby": "sessions-heading" },
     h("div", { class: "head" },
       h("div", {}, h("h2", { id: "sessions-heading" }, "Where you are signed in"),
         h("p", { class: "quiet-text" }, "One you do not know? End it, and change your password.")),
@@ -37,6 +39,7 @@ async function sessionsPanel() {
       h("thead", {}, h("tr", {}, ["Browser", "From", "Signed in", "Last used"].map((text) => h("th", { scope: "col" }, text)),
         h("th", { scope: "col" }, h("span", { class: "hidden-text" }, "Actions")))),
       body));
+  return { element, refresh };
 
   async function refresh() {
     const found = (await api.sessions()).data.sessions;
