@@ -92,15 +92,17 @@ def test_a_form_grown_old_sends_no_password_to_a_server_that_somebody_else_has_s
 ) -> None:
     site.open(page, "settings")
     page.get_by_label("Password").fill("the-real-one")
-    site.configure(ftp_host="evil.example", ftp_username="x", ftp_password="theirs", ftp_port=21)
+    site.configure(ftp_host="127.0.0.2", ftp_username="x", ftp_password="theirs", ftp_port=21)
     sent: list[str] = []
     page.on("request", lambda asked: sent.append(asked.post_data or "") if (
         "configure-sync" in asked.url) else None)
     page.get_by_role("button", name="Save changes").click()
     page.get_by_role("heading", name="Somebody has changed the settings meanwhile").wait_for()
-    expect(page.get_by_text("evil.example now")).to_be_visible()
+    expect(page.get_by_text("127.0.0.2 now")).to_be_visible()
     assert f'"ftp_host":"{site.ftp.host}"' in sent[0]
     assert '"ftp_port"' in sent[0]
+    expect(page.get_by_label("Password")).to_have_value("")
+    expect(page.locator("#ftp_password-error")).to_contain_text("type it again")
     shoot(page, "settings-old-form")
     assert violations(page) == []
     page.get_by_role("button", name="Discard").click()

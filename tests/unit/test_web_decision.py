@@ -115,6 +115,8 @@ def test_only_signing_in_is_open_and_only_ones_own_account_is_for_every_role() -
     assert by_access[Access.SIGNED_IN] == {
         ME, "/api/auth/logout.php", "/api/auth/password.php", "/api/auth/confirm.php",
         "/api/auth/sessions.php", "/api/auth/end-session.php", "/api/auth/end-sessions.php",
+        "/api/auth/otp.php", "/api/auth/otp-begin.php", "/api/auth/otp-enable.php",
+        "/api/auth/otp-disable.php",
     }
     assert by_access[Access.READ] == {
         "/api/audit/list.php", "/api/audit/export.php", "/api/read/status.php",
@@ -128,7 +130,8 @@ def test_only_signing_in_is_open_and_only_ones_own_account_is_for_every_role() -
                      "retry", "sources", "folders", "doctor", "accept-losses")
     } | {
         f"/api/users/{name}.php"
-        for name in ("add", "change", "reset-password", "unlock", "end-sessions")
+        for name in ("add", "change", "reset-password", "unlock", "end-sessions",
+                     "reset-otp")
     } | {"/api/tokens/add.php", "/api/tokens/revoke.php"}
 
 

@@ -107,7 +107,9 @@ TEMPLATES = [
 ]
 
 SESSION_COOKIE_NAME = WEB_ENVIRONMENT.session_cookie
-SESSION_COOKIE_SECURE = _IS_HTTPS
+# By such a name a browser itself sees to Secure, the path and that no other host set it.
+COOKIE_NEEDS_HTTPS = SESSION_COOKIE_NAME.startswith(("__Host-", "__Secure-"))
+SESSION_COOKIE_SECURE = _IS_HTTPS or COOKIE_NEEDS_HTTPS
 # A viewer on another site needs None, which browsers take only with Secure.
 SESSION_COOKIE_SAMESITE = (
     "None"

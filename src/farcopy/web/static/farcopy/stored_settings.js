@@ -38,12 +38,21 @@ export class StoredSettings {
       const { values } = this;
       await this.refresh();
       form.rebase({ ...this.values, ftp_password: "" });
+      dropMovedPassword(form, values, this.values);
       tellChanges(form, place, values, this.values);
       return true;
     });
     if (saved) this.values = saved;
     return saved !== null;
   }
+}
+
+// A password that was typed for one server is not one click away from another.
+function dropMovedPassword(form, before, now) {
+  const isMoved = [...LOGIN, "ftp_tls", "ftp_tls_ca", "ftp_tls_fingerprint"].some((name) => before[name] !== now[name]);
+  if (!isMoved || !form.changes().ftp_password) return;
+  form.edit({ ftp_password: "" });
+  form.showErrors({ fields: { ftp_password: "where it goes was changed: look, then type it again" } });
 }
 
 // What somebody else has changed: before, now, and what one has typed oneself, which stays on top.

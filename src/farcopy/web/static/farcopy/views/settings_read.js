@@ -2,7 +2,7 @@
 
 import { api } from "../api.js";
 import { h } from "../dom.js";
-import { GROUPS, labelOf, shownValue } from "../settings_fields.js";
+import { FIELDS, GROUPS, labelOf, shownValue } from "../settings_fields.js";
 
 export const title = () => "Settings";
 
@@ -20,5 +20,6 @@ export async function open(main) {
 function said(field, value) {
   if (field === "ftp_password") return value === null ? "none" : "stored, never shown";
   if (Array.isArray(value)) return value.length ? value.join(", ") : "nothing";
-  return shownValue(field, value);
+  const unit = FIELDS[field].unit?.split(",")[0];
+  return unit && !unit.startsWith("1 to") ? `${value} ${unit}` : shownValue(field, value);
 }
