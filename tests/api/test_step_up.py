@@ -106,7 +106,8 @@ def test_the_seven_need_none_and_a_change_made_so_is_told_for_a_week(
 
     assert (told["username"], told["ip_address"], told["token"]) == ("boss", "127.0.0.1", "")
     assert set(told["fields"]) == {"orthanc_storage_path", "ftp_path"}
-    assert "boss changed ftp_path, orthanc_storage_path on" in told["text"]
+    assert told["text"].startswith("ftp_path, orthanc_storage_path were changed on")
+    assert "by boss from 127.0.0.1, without the password again" in told["text"]
     own_server.query("UPDATE unconfirmed_changes SET changed_at = datetime('now', '-8 days')")
     assert boss.get(STATUS).json()["data"]["unconfirmed_changes"] == []
 
