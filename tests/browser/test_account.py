@@ -3,14 +3,15 @@
 import base64
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.api.farcopy_server import PASSWORD
-from tests.browser.site import Site, sign_in, violations
+from tests.api.farcopy_server import PASSWORD, FarcopyServer
+from tests.browser.site import PHONE, Site, sign_in, violations
 
 Shoot = Callable[[Page, str], None]
 
@@ -256,3 +257,29 @@ def test_an_admin_takes_a_lost_second_factor_away(site: Site, page: Page) -> Non
     page.get_by_role("dialog").get_by_role("button", name="Take it away").click()
     page.get_by_text("signs in with the password alone").wait_for()
     expect(row).not_to_contain_text("with a second factor")
+
+
+def test_where_it_is_demanded_an_admin_is_led_to_set_it_up_and_then_goes_on(
+    browser: Browser, tmp_path: Path, shoot: Shoot
+) -> None:
+    server = FarcopyServer(tmp_path / "home", verb="web", FARCOPY_REQUIRE_OTP="admin")
+    context = browser.new_context(base_url=server.url, viewport=PHONE)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto("/")
+    sign_in(page)
+    page.get_by_text("Admins need one here: set it up to go on").wait_for()
+    assert page.get_by_text("farcopy has not answered").count() == 0
+    shoot(page, "phone-second-factor-demanded")
+    assert violations(page) == []
+    page.get_by_role("button", name="Set it up").click()
+    secret = page.locator(".secret").inner_text().replace(" ", "")
+    totp = TOTP(base64.b32decode(secret), 6, SHA1(), 30)
+    page.get_by_label("Code", exact=True).fill(totp.generate(int(time.time())).decode())
+    page.get_by_role("button", name="Switch it on").click()
+    page.get_by_role("button", name="I have kept them").click()
+    page.get_by_role("link", name="People").click()
+    page.get_by_role("heading", name="API tokens").wait_for()
+    shoot(page, "phone-people")
+    assert violations(page) == []
+    context.close()
+    assert server.stop() == 0
