@@ -116,6 +116,10 @@ def test_an_admin_ends_all_sessions_of_an_account(
     own_server: FarcopyServer, person: str, here: httpx.Client
 ) -> None:
     with own_server.signed_in() as boss:
+        seen = boss.get("/api/users/sessions.php", params={"username": person})
+        assert [one["is_this"] for one in seen.json()["data"]["sessions"]] == [False]
+        unknown = boss.get("/api/users/sessions.php", params={"username": "nobody"})
+        assert (unknown.status_code, boss.get("/api/users/sessions.php").status_code) == (404, 400)
         answer = boss.post("/api/users/end-sessions.php", json={"username": person})
         assert (answer.status_code, answer.json()["data"]) == (200, {"sessions": 1})
         assert own_server.last_audit()["details"]["account"] == person

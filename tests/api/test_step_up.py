@@ -108,8 +108,16 @@ def test_the_seven_need_none_and_a_change_made_so_is_told_for_a_week(
     assert set(told["fields"]) == {"orthanc_storage_path", "ftp_path"}
     assert told["text"].startswith("ftp_path, orthanc_storage_path were changed on")
     assert "by boss from 127.0.0.1, without the password again" in told["text"]
+    for number in range(3):
+        boss.post(CONFIGURE, json={"hospital_data_path": f"/srv/{number}"})
+    (told,) = boss.get(STATUS).json()["data"]["unconfirmed_changes"]  # hidden by none of them
+    assert (set(told["fields"]), told["times"]) == (
+        {"orthanc_storage_path", "ftp_path", "hospital_data_path"}, 4)
+    assert "4 times since" in told["text"]
     own_server.query("UPDATE unconfirmed_changes SET changed_at = datetime('now', '-8 days')")
     assert boss.get(STATUS).json()["data"]["unconfirmed_changes"] == []
+    boss.post(CONFIGURE, json={"hospital_data_path": None})
+    assert own_server.query("SELECT times FROM unconfirmed_changes") == [(1,)]
 
 
 def test_who_prefers_to_be_asked_is_asked_where_something_is_moved(

@@ -121,7 +121,7 @@ def test_only_signing_in_is_open_and_only_ones_own_account_is_for_every_role() -
     assert by_access[Access.READ] == {
         "/api/audit/list.php", "/api/audit/export.php", "/api/read/status.php",
         "/api/read/config.php", "/api/sync/runs.php", "/api/sync/run.php", "/api/sync/chart.php",
-        "/api/users/list.php", "/api/tokens/list.php",
+        "/api/users/list.php", "/api/users/sessions.php", "/api/tokens/list.php",
     }
     assert by_access[Access.ADMIN] == {"/api/openapi.json"} | {
         f"/api/sync/{name}.php"

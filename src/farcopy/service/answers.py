@@ -85,7 +85,9 @@ def status(view: StatusView, now: datetime) -> Data:
 
 def _unconfirmed(change: "Unconfirmed") -> Data:
     return {
+        "first_at": shown(change.first_at),
         "changed_at": shown(change.changed_at),
+        "times": change.times,
         "username": change.username,
         "ip_address": change.ip_address,
         "token": change.token,
@@ -99,8 +101,11 @@ def unconfirmed_text(change: "Unconfirmed") -> str:
     was = "was" if len(change.fields) == 1 else "were"
     by = f", with the token {change.token}" if change.token else ", without the password again"
     whence = f" from {change.ip_address}" if change.ip_address else ""
+    when = f"on {shown(change.changed_at)}"
+    if change.times > 1:
+        when = f"{change.times} times since {shown(change.first_at)}, last {when}"
     return (
-        f"{', '.join(change.fields)} {was} changed on {shown(change.changed_at)} by "
+        f"{', '.join(change.fields)} {was} changed {when} by "
         f"{change.username}{whence}{by}; if nobody meant that, change it back, and end that "
         "account's sessions"
     )

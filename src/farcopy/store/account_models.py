@@ -112,10 +112,13 @@ class SecondFactor(models.Model):
 class UnconfirmedChange(models.Model):
     """Destination or sources moved by a session or token alone, without the password again.
 
-    fields: their names. token: the token's name, "" for a session.
+    One row for who did it whence: fields: all that were moved since first_at, times: how often.
+    token: the token's name, "" for a session.
     """
 
+    first_at = models.DateTimeField()
     changed_at = models.DateTimeField()
+    times = models.BigIntegerField(default=1)
     username = models.CharField(max_length=150)
     ip_address = models.CharField(max_length=45, default="")
     token = models.CharField(max_length=60, default="")

@@ -72,7 +72,7 @@ _PREFER = {
     operation_id="configureSync",
     summary="Configure sync settings",
     response={200: ConfigureAnswer, **error_answers(400, 401, 403, 409, 412, 413, 415, 503)},
-    openapi_extra={**settings_body(), **versions.IF_MATCH},
+    openapi_extra={**settings_body(), **versions.CONFIGURE},
 )
 def configure_sync(request: HttpRequest, response: HttpResponse) -> ConfigureAnswer:
     """Change settings, all or nothing. Every bad field is named."""

@@ -10,7 +10,7 @@ from ninja import Router
 from farcopy.service import answers
 from farcopy.store import second_factor, sign_ins, users
 from farcopy.store.users import LastAdmin, NameTaken, PasswordWeak, UserProblem, UserUnknown
-from farcopy.web import refusals
+from farcopy.web import query, refusals
 from farcopy.web.auth import tell
 from farcopy.web.call import call_of
 from farcopy.web.fields import FieldReader
@@ -30,7 +30,10 @@ from farcopy.web.people_schemas import (
     PersonAnswer,
     ResetAnswer,
     ResetPerson,
+    SessionsAnswer,
+    SessionsData,
 )
+from farcopy.web.query import parameter
 from farcopy.web.refusals import Refusal, Refused
 
 router = Router(tags=["users"])
@@ -165,6 +168,30 @@ def reset_otp(request: HttpRequest) -> PersonAnswer:
         raise Refused(_refusal_of(problem)) from problem
     tell(request, "account.otp_reset", username)
     return _answer(username, "Second factor removed")
+
+
+@router.get(
+    "/sessions.php",
+    operation_id="listUserSessions",
+    summary="List an account's sessions",
+    response={200: SessionsAnswer, **error_answers(400, 401, 403, 404, 503)},
+    openapi_extra={"parameters": [parameter(
+        "username", "Whose.", query.text_schema(150), "erika",
+        is_required=True,
+    )]},
+)
+def list_user_sessions(request: HttpRequest) -> SessionsAnswer:
+    """Where somebody is signed in, the last used first."""
+    values = query.read(request.GET, {"username": query.text(150)}, required="username")
+    call = call_of(request)
+    try:
+        found = sign_ins.of_account(values["username"], call.session.pk if call.session else "")
+    except UserProblem as problem:
+        raise Refused(_refusal_of(problem)) from problem
+    return SessionsAnswer(
+        success=True, message="Sessions retrieved successfully",
+        data=SessionsData.model_validate(answers.sessions(found)),
+    )
 
 
 @router.post(

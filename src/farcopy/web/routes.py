@@ -102,6 +102,7 @@ _ROUTES: Final = (
           fields=frozenset({"username"}), needs_body=True, needs_confirmation=True),
     Route("/api/users/unlock.php", "POST", "users.unlock",
           fields=frozenset({"username"}), needs_body=True, needs_confirmation=True),
+    Route("/api/users/sessions.php", "GET", "users.sessions", Access.READ),
     Route("/api/users/reset-otp.php", "POST", "users.reset_otp",
           fields=frozenset({"username"}), needs_body=True, needs_confirmation=True),
     Route("/api/users/end-sessions.php", "POST", "users.end_sessions",

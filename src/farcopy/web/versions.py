@@ -32,6 +32,17 @@ IF_MATCH: Final[dict[str, Any]] = {"parameters": [{
 }]}
 
 
+CONFIGURE: Final[dict[str, Any]] = {"parameters": [*IF_MATCH["parameters"], {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "description": "step-up: what moves destination or sources is refused (403 confirm_password) "
+                   "unless the password was given within the last five minutes.",
+    "schema": {"type": "string"},
+    "example": "step-up",
+}]}
+
+
 def wanted(request: HttpRequest) -> frozenset[str] | None:
     """The versions of which the caller wants one to be in force; None: any.
 

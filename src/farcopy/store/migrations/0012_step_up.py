@@ -12,7 +12,9 @@ class Migration(migrations.Migration):
             name='UnconfirmedChange',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('first_at', models.DateTimeField()),
                 ('changed_at', models.DateTimeField()),
+                ('times', models.BigIntegerField(default=1)),
                 ('username', models.CharField(max_length=150)),
                 ('ip_address', models.CharField(default='', max_length=45)),
                 ('token', models.CharField(default='', max_length=60)),
