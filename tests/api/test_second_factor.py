@@ -2,7 +2,9 @@
 
 import base64
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -136,6 +138,21 @@ def test_wrong_codes_lock_as_wrong_passwords_do(
     assert login(own_server, person, app.fresh()) == (429, "too_many_attempts")
     own_server.run_python(FARCOPY, "user", "unlock", person)
     assert login(own_server, person, app.fresh()) == (200, "")
+
+
+def test_of_many_at_once_one_signs_in_with_a_code_and_guesses_meet_the_lock(
+    own_server: FarcopyServer, person: str, app: App
+) -> None:
+    app.fresh()
+    app.begin_step()
+    right = app.code()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: login(own_server, person, right), range(5)))
+        assert sorted(status for status, _ in answers) == [200, 401, 401, 401, 401]
+        own_server.run_python(FARCOPY, "user", "unlock", person)
+        guesses = list(pool.map(lambda n: login(own_server, person, f"{n:06}"), range(12)))
+    assert Counter(guesses) == {(401, "bad_otp"): 5, (429, "too_many_attempts"): 7}
+    own_server.run_python(FARCOPY, "user", "unlock", person)
 
 
 def test_a_recovery_code_signs_in_once(
