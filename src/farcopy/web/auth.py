@@ -172,7 +172,7 @@ def _check_password(request: HttpRequest, username: str, secret: str) -> User | 
     """The user, or None for a wrong password. Raises: Refused (429) while locked."""
     with hashing():
         # Within: of a hundred tries at once, all but the first few meet the lock.
-        _refuse_while_locked(request, username)
+        _refuse_locked(request, username)
         user = authenticate(request, username=username, password=secret)
     if not isinstance(user, User):
         tell(request, "login.failed", username)
@@ -193,7 +193,7 @@ def _check_second_factor(request: HttpRequest, user: User, otp: str) -> None:
     # One after the other: of a hundred tries at once, all but the first few meet the lock.
     with transaction.atomic():
         lock_as_checked(user)
-        _refuse_while_locked(request, user.username)
+        _refuse_locked(request, user.username)
         is_right = second_factor.take(user, otp, timezone.now())
         if not is_right:
             user_login_failed.send(
@@ -209,7 +209,7 @@ def must_have_otp(user: User) -> bool:
     return user.role in settings.WEB_ENVIRONMENT.otp_roles
 
 
-def _refuse_while_locked(request: HttpRequest, username: str) -> None:
+def _refuse_locked(request: HttpRequest, username: str) -> None:
     """Raises: Refused (429)."""
     wait_s = lockout.wait_s(username, call_of(request).address)
     if wait_s:
