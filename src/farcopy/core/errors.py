@@ -322,7 +322,7 @@ class PasswordForUnseen(ConfigError):
     text = ("Somebody else has changed where this password goes since you last read the settings; "
             "read them again, or name server, port and user together with it")
 
-    def __init__(self, fields: tuple[str, ...]) -> None:
+    def __init__(self, fields: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.fields = fields
 
