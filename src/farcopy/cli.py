@@ -18,6 +18,7 @@ from farcopy import (
     cli_audited,
     cli_connection,
     cli_proof,
+    cli_tokens,
     cli_trail,
     wording,
 )
@@ -169,6 +170,8 @@ def configure(ftp_password_stdin: bool, as_json: bool, **options: Any) -> None:
     set_up()
     from farcopy.service import overview
     from farcopy.settings.environment import ftp_password_given
+    from farcopy.store import configuration
+    from farcopy.store.authors import Author
 
     changes: dict[str, object] = {}
     for field in FIELDS:
@@ -179,11 +182,13 @@ def configure(ftp_password_stdin: bool, as_json: bool, **options: Any) -> None:
                 changes[field.name] = [text for text in given if text]
         elif options.get(field.name) is not None:
             changes[field.name] = options[field.name]
+    # Before the password is waited for: it goes where these settings say, or nowhere.
+    author = Author(configuration.load().settings_version, is_confirmed=True)
     password = _line_of_stdin() if ftp_password_stdin else ftp_password_given()
     if password is not None:
         changes["ftp_password"] = password
     try:
-        view = overview.change_configuration(changes)
+        view = overview.change_configuration(changes, author=author)
     except SettingsInvalid as error:
         wording.name_values(error, changes)
         raise
@@ -326,7 +331,8 @@ def _line_of_stdin() -> str:
 
 
 for _verb in (
-    *cli_proof.VERBS, *cli_connection.VERBS, *cli_accounts.VERBS, *cli_trail.VERBS
+    *cli_proof.VERBS, *cli_connection.VERBS, *cli_accounts.VERBS, *cli_tokens.VERBS,
+    *cli_trail.VERBS
 ):
     cli.add_command(_verb)
 

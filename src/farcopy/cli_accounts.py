@@ -14,7 +14,8 @@ from farcopy.process import set_up
 from farcopy.saying import printable, say
 
 EXIT_FAILED = 1
-_ROLES = "admin, radiologist, technician or viewer; only admin may steer farcopy."
+_ROLES = ("admin, auditor, radiologist, technician or viewer; only admin may steer farcopy, "
+          "auditor reads.")
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
@@ -47,15 +48,17 @@ def list_accounts(as_json: bool) -> None:
     """Every account with its role."""
     set_up()
     from farcopy.service import answers
-    from farcopy.store import users
+    from farcopy.store import second_factor, users
 
+    with_otp = second_factor.names()
     if as_json:
-        click.echo(json.dumps(answers.people(users.accounts())))
+        click.echo(json.dumps(answers.people(users.accounts(), with_otp)))
         return
     for account in users.accounts():
         state = "active" if account.is_active else "disabled"
         locked = "\tlocked" if account.is_locked_out else ""
-        click.echo(f"{printable(account.username)}\t{account.role}\t{state}{locked}")
+        otp = "\tsecond factor" if account.username in with_otp else ""
+        click.echo(f"{printable(account.username)}\t{account.role}\t{state}{locked}{otp}")
 
 
 @user.command("role")
@@ -122,6 +125,63 @@ def password(name: str, password_stdin: bool, as_json: bool) -> None:
     password, is_generated = _new_password(password_stdin)
     _change(lambda: users.set_password(name, password, must_change=is_generated), username=name)
     _tell(name, f"Changed the password of {name}", as_json, password if is_generated else "")
+
+
+@user.command("sessions")
+@click.argument("name")
+@_AS_JSON
+def sessions(name: str, as_json: bool) -> None:
+    """Where an account is signed in, the last used first."""
+    set_up()
+    from farcopy.service import answers
+    from farcopy.service.times import shown
+    from farcopy.store import sign_ins
+
+    found: list[sign_ins.SignIn] = []
+    _change(lambda: found.extend(sign_ins.of_account(name)), username=name)
+    if as_json:
+        click.echo(json.dumps(answers.sessions(found)))
+        return
+    for one in found:
+        say([f"{one.handle}  since {shown(one.signed_in_at)}, last used "
+             f"{shown(one.last_used_at)}  {one.ip_address or '-':15}  {one.browser or '-'}"])
+
+
+@user.command("sign-out")
+@click.argument("name")
+@click.option("--session", default="", help="Only this one, as `farcopy user sessions` names it.")
+@_AS_JSON
+def sign_out(name: str, session: str, as_json: bool) -> None:
+    """End an account's sessions, at once."""
+    set_up()
+    from farcopy.store import sign_ins
+
+    ended = 1
+
+    def work() -> None:
+        nonlocal ended
+        if session:
+            sign_ins.end(name, session)
+        else:
+            ended = sign_ins.end_all(name)
+
+    _change(work, username=name, session=session)
+    if as_json:
+        click.echo(json.dumps({"sessions": ended}))
+        return
+    click.echo(f"Ended {ended} {'session' if ended == 1 else 'sessions'} of {name}")
+
+
+@user.command("otp-reset")
+@click.argument("name")
+@_AS_JSON
+def otp_reset(name: str, as_json: bool) -> None:
+    """Take an account's second factor away: telephone and recovery codes are lost."""
+    set_up()
+    from farcopy.store import second_factor
+
+    _change(lambda: second_factor.remove(name), username=name)
+    _tell(name, f"{name} signs in with the password alone", as_json)
 
 
 def _tell(name: str, line: str, as_json: bool, generated: str = "") -> None:

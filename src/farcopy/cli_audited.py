@@ -33,6 +33,10 @@ AUDITED: Final[Mapping[str, tuple[str, ...]]] = {
     "user unlock": ("name",),
     "user disable": ("name",),
     "user password": ("name",),
+    "user sign-out": ("name",),
+    "user otp-reset": ("name",),
+    "token add": ("name", "username"),
+    "token revoke": ("token_id",),
 }
 """Each verb, and the parameters whose values are told."""
 

@@ -267,6 +267,7 @@ def rebuild(read_back: bool, as_json: bool) -> None:
 SALVAGED_WORDS = {
     "destinations": "destinations", "sync_configuration": "settings", "users": "accounts",
     "sync_history": "runs of the history", "audit_logs": "lines of the audit trail",
+    "second_factors": "second factors", "api_tokens": "API tokens",
     "key_history": "keys known by name", "audit_head": "head of the audit trail",
 }
 

@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farcopy.core.errors import EngineBusy, KeyUnusable, RunAlreadyOn, ServiceNotRunning
+from farcopy.core.errors import (
+    EngineBusy,
+    EnvironmentInvalid,
+    KeyUnusable,
+    RunAlreadyOn,
+    ServiceNotRunning,
+)
 from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.core.states import RunEnd, SyncType
 from farcopy.saying import say
@@ -181,6 +187,7 @@ def serve_until_stopped(listening: Listening, work: "Work | None" = None) -> Non
     from farcopy.web.server import create_server
 
     listening.check()
+    _check_cookie(listening)
     stop = stop_on_signals()
     server = create_server(listening, get_wsgi_application())
     web_thread = threading.Thread(target=server.run, name="farcopy-web", daemon=True)
@@ -191,6 +198,22 @@ def serve_until_stopped(listening: Listening, work: "Work | None" = None) -> Non
         # The web side goes last: whoever waits for a run hears how it ended.
         server.close()
         web_thread.join(5)
+
+
+def _check_cookie(listening: Listening) -> None:
+    """Raises: EnvironmentInvalid, where no browser would keep the session's cookie."""
+    from django.conf import settings
+
+    is_https = (
+        listening.is_tls or listening.trusted_proxy
+        or settings.WEB_ENVIRONMENT.public_url.startswith("https://")
+    )
+    if settings.COOKIE_NEEDS_HTTPS and not is_https:
+        raise EnvironmentInvalid(
+            f"FARCOPY_SESSION_COOKIE is {settings.SESSION_COOKIE_NAME}, which browsers keep over "
+            "HTTPS only: give --tls-cert, or --trusted-proxy or FARCOPY_PUBLIC_URL where a proxy "
+            "serves HTTPS, or another name"
+        )
 
 
 def background_service(environment: "Environment") -> "Work":

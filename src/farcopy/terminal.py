@@ -14,6 +14,7 @@ from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
 from farcopy.saying import printable, say
 from farcopy.service import overview
+from farcopy.service.answers import unconfirmed_text
 from farcopy.service.meter import Meter
 from farcopy.service.overview import CurrentSync, StatusView
 from farcopy.service.times import shown
@@ -141,6 +142,7 @@ def status_lines(view: StatusView) -> list[str]:
         for run in view.history
     )
     lines.extend(f"warning: {warning}" for warning in view.configuration.warnings)
+    lines.extend(f"warning: {unconfirmed_text(change)}" for change in view.unconfirmed)
     return list(map(printable, lines))
 
 

@@ -20,7 +20,7 @@ from tests.api.farcopy_server import COOKIE, FarcopyServer
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 NOBODY = ("nobody", "forged", "expired", "disabled")
-OTHER_ROLES = ("radiologist", "technician", "viewer")
+OTHER_ROLES = ("auditor", "radiologist", "technician", "viewer")
 CALLERS = (*NOBODY, *OTHER_ROLES, "admin", "admin with a generated password")
 UNKNOWN = ("/api/sync/nothing.php", "/api/users/nothing.php", "/api/nothing")
 PATHS = [*ROUTES, *UNKNOWN]
@@ -39,6 +39,8 @@ def expected(path: str, caller: str, method: str) -> set[int]:
             return {401}
         if access is Access.ADMIN and caller != "admin":
             return {403}
+        if access is Access.READ and caller not in ("admin", "auditor"):
+            return {403}
     if route is None:
         return {404}
     return PAST_THE_GATE if method == route.method else {405}
@@ -48,8 +50,9 @@ def session_like(server: FarcopyServer, account: str, aged: str = "") -> str:
     """A session of the account in the database, its times changed so."""
     session = secrets.token_urlsafe(32)
     server.query(
-        "INSERT INTO sessions (id_hash, user_id, password_mark, signed_in_at, last_used_at)"
-        " SELECT ?, user_id, password_mark, datetime('now', ?), datetime('now', ?)"
+        "INSERT INTO sessions (id_hash, user_id, password_mark, signed_in_at, last_used_at,"
+        " confirmed_at)"
+        " SELECT ?, user_id, password_mark, datetime('now', ?), datetime('now', ?), datetime('now')"
         " FROM sessions JOIN users ON users.id = user_id WHERE username = ? LIMIT 1",
         sha256(session.encode()).hexdigest(), aged or "+0 seconds", aged or "+0 seconds", account,
     )
@@ -62,8 +65,9 @@ class Callers:
     def __init__(self, server: FarcopyServer) -> None:
         self._server = server
         self._accounts = {
-            "radiologist": "rad", "technician": "tech", "viewer": "view", "admin": "boss",
-            "expired": "boss", "disabled": "gone", "admin with a generated password": "new",
+            "auditor": "audi", "radiologist": "rad", "technician": "tech", "viewer": "view",
+            "admin": "boss", "expired": "boss", "disabled": "gone",
+            "admin with a generated password": "new",
         }
         for account in ("gone", "new"):
             server.query(
@@ -71,6 +75,11 @@ class Callers:
                 " created_at) SELECT password, ?, 'admin', 1, 0, created_at FROM users"
                 " WHERE username = 'boss'", account,
             )
+        server.query(
+            "INSERT INTO users (password, username, role, is_active, must_change_password,"
+            " created_at) SELECT password, 'audi', 'auditor', 1, 0, created_at FROM users"
+            " WHERE username = 'boss'"
+        )
         for account in set(self._accounts.values()):
             server.session_of(account)
         server.query("UPDATE users SET is_active = 0 WHERE username = 'gone'")

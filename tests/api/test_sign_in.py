@@ -443,3 +443,25 @@ def test_over_https_the_cookie_is_secure_and_for_a_viewer_elsewhere_none(
     assert cookie.strip().startswith("FARCOPY_SESSION=")
     assert "Secure" in cookie
     assert "SameSite=None" in cookie
+
+
+def test_a_host_cookie_is_secure_for_the_root_and_no_domain_and_signs_in_and_out(
+    start_server: ServerFactory,
+) -> None:
+    name = "__Host-FARCOPY"
+    secure = start_server(
+        verb="web", FARCOPY_PUBLIC_URL="https://archive.hospital.example",
+        FARCOPY_SESSION_COOKIE=name,
+    )
+    with secure.client() as client:
+        answer = client.post(LOGIN, json={"username": "boss", "password": PASSWORD})
+        attributes = answer.headers["Set-Cookie"].split("; ")
+        session = attributes[0].partition("=")[2]
+        assert attributes[0].startswith(f"{name}=")
+        assert {"Secure", "Path=/", "HttpOnly", "SameSite=Lax"} <= set(attributes)
+        assert "domain" not in answer.headers["Set-Cookie"].lower()
+    with secure.client(headers={"Cookie": f"{name}={session}"}) as client:
+        assert client.get(ME).status_code == 200
+        gone = client.post("/api/auth/logout.php")
+        assert "Secure" in gone.headers["Set-Cookie"]
+        assert client.get(ME).status_code == 401

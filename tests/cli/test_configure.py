@@ -1,14 +1,25 @@
 """`farcopy configure`: every field by its option, and the password by none."""
 
 import json
+import os
 import sqlite3
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from farcopy.core.config import FIELDS
-from tests.running import Ended, new_home, options, rows, run_farcopy, slow_ftp_server
+from tests.running import (
+    FARCOPY,
+    Ended,
+    environment,
+    new_home,
+    options,
+    rows,
+    run_farcopy,
+    slow_ftp_server,
+)
 from tests.running import configure as configure_account
 
 ALL: dict[str, object] = {
@@ -264,3 +275,23 @@ def test_only_the_encrypted_password_is_in_the_database(home: Path) -> None:
     assert len(stored) > len(SECRET)
     with sqlite3.connect(home / "farcopy.sqlite3") as database:
         assert SECRET not in "\n".join(database.iterdump())
+
+
+def test_a_password_that_was_waited_for_goes_to_no_server_that_somebody_set_meanwhile(
+    home: Path, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "password"
+    os.mkfifo(pipe)
+    assert configure(home, *FTP, "--ftp-password-stdin", stdin="first").returncode == 0
+    waiting = subprocess.Popen(
+        [str(FARCOPY), "configure"], stderr=subprocess.PIPE, text=True,
+        env=environment(home, {"FARCOPY_FTP_PASSWORD_FILE": str(pipe)}),
+    )
+    with pipe.open("w") as given:  # once the other reads: it has seen where the password goes
+        moved = configure(home, "--ftp-host", "evil.example", "--ftp-password-stdin",
+                          stdin="theirs")
+        assert moved.returncode == 0
+        given.write("the-real-one")
+    _, said = waiting.communicate(timeout=60)
+    assert waiting.returncode == 1
+    assert "Somebody else has changed where this password goes" in said

@@ -81,6 +81,27 @@ def test_the_key_is_made_once_and_kept(tmp_path: Path) -> None:
     assert len(bytes.fromhex(key.strip())) == 32
 
 
+def test_a_systemd_credential_is_the_key_and_none_is_made_beside_the_database(
+    tmp_path: Path,
+) -> None:
+    credentials = tmp_path / "credentials"
+    credentials.mkdir(mode=0o700)
+    (credentials / "farcopy.key").write_text("5b" * 31 + "07")
+    (credentials / "farcopy.key").chmod(0o440)  # as systemd hands it over
+    home, given = tmp_path / "home", {"CREDENTIALS_DIRECTORY": str(credentials)}
+    options = ("configure", "--ftp-host", "ftp.example.org", "--ftp-username", "u",
+               "--ftp-password-stdin")
+    assert run_farcopy(home, *options, stdin="s3cret\n", env=given).returncode == 0
+    assert not (home / "farcopy.key").exists()
+    assert run_farcopy(home, "user", "list", env=given).returncode == 0
+
+    by_hand = run_farcopy(home, "user", "list")
+
+    assert by_hand.returncode == 1
+    assert "farcopy-run" in by_hand.stderr
+    assert not (home / "farcopy.key").exists()
+
+
 def test_runs_are_logged_without_file_names_and_the_ftp_password_is_in_clear_nowhere(
     tmp_path: Path,
 ) -> None:

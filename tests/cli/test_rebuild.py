@@ -175,6 +175,32 @@ def test_a_damaged_file_of_a_version_without_a_setting_gets_its_default(home: Pa
     assert rows(home, "SELECT files_synced, files_excluded FROM sync_history") == [(3, 0)]
 
 
+def test_second_factors_and_tokens_are_taken_over_where_the_damaged_file_knew_them(
+    home: Path,
+) -> None:
+    run_farcopy(home, "user", "add", "ada", "--role", "admin", "--password-stdin",
+                stdin="correct horse battery\n")
+    assert run_farcopy(home, "token", "add", "report", "--user", "ada").returncode == 0
+    rows(home, "INSERT INTO second_factors (user_id, secret_encrypted, is_on, last_step,"
+         " recovery_hashes) SELECT id, 'x', 1, 7, '[]' FROM users")
+    before = rows(home, "SELECT * FROM second_factors"), rows(home, "SELECT * FROM api_tokens")
+    damage(home, "replicas")
+
+    assert rebuild(home)["exit"] == 0
+
+    assert before == (
+        rows(home, "SELECT * FROM second_factors"), rows(home, "SELECT * FROM api_tokens"))
+
+
+def test_a_damaged_file_of_a_version_without_a_table_has_lost_nothing_of_it(home: Path) -> None:
+    rows(home, "DROP TABLE second_factors")
+    damage(home, "replicas")
+    answer = rebuild(home)
+    assert answer["exit"] == 0
+    assert "second_factors" not in answer["salvaged"]
+    assert "LOST" not in answer["stderr"]
+
+
 def test_a_copy_of_what_is_excluded_has_a_source_and_is_left_alone(other_home: Path) -> None:
     assert run_farcopy(other_home, "configure", "--exclude", "*").returncode == 0
     answer = rebuild(other_home)

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from farcopy.cli_audited import AUDITED
+from farcopy.store.keys import KEY_BYTES, decode
 from tests.docs import sbom
 from tests.docs.documents import ROOT
 from tests.docs.generate import commands
 
 PAGE = (ROOT / "docs/reference/security.md").read_text(encoding="utf-8")
+KEY_UNIT = (ROOT / "packaging/farcopy-key.service").read_text(encoding="utf-8")
 UNIT = (ROOT / "packaging/farcopy.service").read_text(encoding="utf-8")
 
 
@@ -36,7 +38,7 @@ def test_every_statement_of_the_page_names_a_test_or_a_reason() -> None:
 
 def test_every_verb_leaves_an_entry_in_the_trail_or_changes_nothing() -> None:
     quiet = {"audit list", "audit verify", "demo", "serve", "service", "status", "test-connection",
-             "user list", "web"}
+             "token list", "user list", "user sessions", "web"}
     verbs = {name.removeprefix("farcopy ") for name, _ in commands()}
     assert verbs - set(AUDITED) == quiet
 
@@ -48,11 +50,32 @@ def test_every_verb_leaves_an_entry_in_the_trail_or_changes_nothing() -> None:
         "CapabilityBoundingSet=", "LimitCORE=0", "ProtectSystem=strict", "PrivateTmp=yes",
         "PrivateDevices=yes", "MemoryDenyWriteExecute=yes", "RestrictNamespaces=yes",
         "SystemCallFilter=@system-service", "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
-        "#LoadCredential=farcopy.key:/etc/farcopy/farcopy.key",
+        "LoadCredentialEncrypted=farcopy.key",
     ],
 )
 def test_the_service_unit_is_locked_in(line: str) -> None:
     assert line in UNIT.splitlines()
+
+
+@pytest.mark.parametrize("line", [
+    "ConditionPathExists=!/etc/credstore.encrypted/farcopy.key",
+    "ConditionPathExists=!/var/lib/farcopy/farcopy.key",
+    "ConditionPathExists=!/var/lib/farcopy/farcopy.sqlite3",
+])
+def test_no_second_key_is_made_where_there_is_one_or_a_database(line: str) -> None:
+    assert line in KEY_UNIT.splitlines()
+    assert "Wants=network-online.target farcopy-key.service" in UNIT.splitlines()
+    assert "After=network-online.target farcopy-key.service" in UNIT.splitlines()
+
+
+def test_what_the_key_unit_makes_is_a_key_that_farcopy_takes() -> None:
+    """Its own pipeline, up to the program that encrypts."""
+    (command,) = [line for line in KEY_UNIT.splitlines() if line.startswith("ExecStart=/bin/sh")]
+    pipeline = command.partition("-c '")[2].partition(" | systemd-creds")[0]
+    made = [subprocess.run(["/bin/sh", "-c", pipeline], capture_output=True, text=True,
+                           check=True).stdout for _ in range(2)]
+    assert made[0] != made[1]
+    assert all(len(decode(text)) == KEY_BYTES for text in made)
 
 
 def test_nothing_in_the_environment_turns_debugging_on(tmp_path: Path) -> None:

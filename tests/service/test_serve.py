@@ -130,6 +130,16 @@ def test_an_unsafe_or_impossible_way_to_listen_ends_the_start_in_one_line(
     assert done.stderr.count("\n") == 1
 
 
+def test_a_cookie_that_needs_https_ends_a_start_without_it(home: Path) -> None:
+    cookie = {"FARCOPY_SESSION_COOKIE": "__Host-FARCOPY"}
+
+    done = run_farcopy(home, "web", env=cookie)
+
+    assert done.returncode == 1
+    assert "browsers keep over HTTPS only" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_sigterm_answers_who_waits_for_the_run_before_serve_is_gone(
     home: Path, tmp_path: Path, server: SlowFtpServer
 ) -> None:

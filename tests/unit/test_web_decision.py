@@ -65,11 +65,24 @@ def test_options_needs_nobody_and_names_the_methods(path: str) -> None:
     assert "OPTIONS" in decision.allow
 
 
-@pytest.mark.parametrize("role", ["radiologist", "technician", "viewer", "", "ADMIN"])
+@pytest.mark.parametrize("role", ["auditor", "radiologist", "technician", "viewer", "", "ADMIN"])
 def test_only_the_admin_role_passes_the_admin_routes(role: str) -> None:
     for route in ROUTES.values():
         if route.access is Access.ADMIN:
             refusal = decided(method=route.method, path=route.path, caller=Caller(role))
+            assert isinstance(refusal, Refusal), route.path
+            assert refusal.status == 403, route.path
+
+
+@pytest.mark.parametrize("role", ["radiologist", "technician", "viewer", "", "AUDITOR"])
+def test_only_admins_and_auditors_pass_the_routes_for_reading(role: str) -> None:
+    for route in ROUTES.values():
+        if route.access is Access.READ:
+            assert route.method == "GET", route.path  # an auditor changes nothing
+            for reader in ("admin", "auditor"):
+                decision = decided(method="GET", path=route.path, caller=Caller(reader))
+                assert isinstance(decision, Passed)
+            refusal = decided(method="GET", path=route.path, caller=Caller(role))
             assert isinstance(refusal, Refusal), route.path
             assert refusal.status == 403, route.path
 
@@ -100,19 +113,26 @@ def test_only_signing_in_is_open_and_only_ones_own_account_is_for_every_role() -
     }
     assert by_access[Access.OPEN] == {LOGIN}
     assert by_access[Access.SIGNED_IN] == {
-        ME, "/api/auth/logout.php", "/api/auth/password.php",
+        ME, "/api/auth/logout.php", "/api/auth/password.php", "/api/auth/confirm.php",
+        "/api/auth/sessions.php", "/api/auth/end-session.php", "/api/auth/end-sessions.php",
+        "/api/auth/otp.php", "/api/auth/otp-begin.php", "/api/auth/otp-enable.php",
+        "/api/auth/otp-disable.php",
     }
-    assert by_access[Access.ADMIN] == {
-        "/api/openapi.json", "/api/audit/list.php", "/api/audit/export.php",
-    } | {
+    assert by_access[Access.READ] == {
+        "/api/audit/list.php", "/api/audit/export.php", "/api/read/status.php",
+        "/api/read/config.php", "/api/sync/runs.php", "/api/sync/run.php", "/api/sync/chart.php",
+        "/api/users/list.php", "/api/users/sessions.php", "/api/tokens/list.php",
+    }
+    assert by_access[Access.ADMIN] == {"/api/openapi.json"} | {
         f"/api/sync/{name}.php"
         for name in ("configure-sync", "get-config", "sync-now", "status", "test-connection",
-                     "enable-auto", "disable-auto", "cancel", "confirm-changes", "runs", "run",
-                     "retry", "chart", "sources", "folders", "doctor", "accept-losses")
+                     "enable-auto", "disable-auto", "cancel", "confirm-changes",
+                     "retry", "sources", "folders", "doctor", "accept-losses")
     } | {
         f"/api/users/{name}.php"
-        for name in ("list", "add", "change", "reset-password", "unlock")
-    }
+        for name in ("add", "change", "reset-password", "unlock", "end-sessions",
+                     "reset-otp")
+    } | {"/api/tokens/add.php", "/api/tokens/revoke.php"}
 
 
 def test_signing_in_needs_no_session_but_everything_else() -> None:

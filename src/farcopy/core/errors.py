@@ -17,6 +17,7 @@ FarcopyError
 │   ├── EnvironmentInvalid · HomeUnusable · ListenFailed
 │   ├── KeyMismatch · KeyUnusable · KeyFits
 │   ├── TooYoung · TrailBroken · ChangedMeanwhile · LoginKnownRefused
+│   ├── PasswordForUnseen · ConfirmationRequired
 │   └── PathUnknown · TargetRefused
 ├── LedgerTrouble  the database cannot do its part: nothing new is begun (core/ledger_errors)
 │   ├── LedgerFull · LedgerLocked · LedgerReadOnly · LedgerMissing
@@ -312,6 +313,25 @@ class ChangedMeanwhile(ConfigError):
 
     code = "changed_meanwhile"
     text = "Somebody has changed the settings meanwhile; read them again, then change them"
+
+
+class PasswordForUnseen(ConfigError):
+    """A new password, and where it goes was moved by somebody else. fields: which."""
+
+    code = "changed_meanwhile"
+    text = ("Somebody else has changed where this password goes since you last read the settings; "
+            "read them again, or name server, port and user together with it")
+
+    def __init__(self, fields: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.fields = fields
+
+
+class ConfirmationRequired(ConfigError):
+    """The caller must give his password again: a session alone is not enough for this."""
+
+    code = "confirm_password"
+    text = "Give your password again (auth/confirm.php), then repeat this"
 
 
 class LoginKnownRefused(ConfigError):

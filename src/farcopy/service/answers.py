@@ -21,6 +21,10 @@ from farcopy.store.proofs import VerificationRecord
 if TYPE_CHECKING:
     from farcopy.service.auditing import ChainView
     from farcopy.service.connection import Tested
+    from farcopy.store.authors import Unconfirmed
+    from farcopy.store.second_factor import State
+    from farcopy.store.sign_ins import SignIn
+    from farcopy.store.tokens import Token
     from farcopy.store.trail import Entry
     from farcopy.store.users import Account
 
@@ -75,7 +79,36 @@ def status(view: StatusView, now: datetime) -> Data:
         "frozen": None if view.frozen is None else _frozen(view.frozen),
         "ledger": view.ledger,
         "warnings": list(view.configuration.warnings),
+        "unconfirmed_changes": [_unconfirmed(change) for change in view.unconfirmed],
     }
+
+
+def _unconfirmed(change: "Unconfirmed") -> Data:
+    return {
+        "first_at": shown(change.first_at),
+        "changed_at": shown(change.changed_at),
+        "times": change.times,
+        "username": change.username,
+        "ip_address": change.ip_address,
+        "token": change.token,
+        "fields": list(change.fields),
+        "text": unconfirmed_text(change),
+    }
+
+
+def unconfirmed_text(change: "Unconfirmed") -> str:
+    """One sentence, for who reads the warnings."""
+    was = "was" if len(change.fields) == 1 else "were"
+    by = f", with the token {change.token}" if change.token else ", without the password again"
+    whence = f" from {change.ip_address}" if change.ip_address else ""
+    when = f"on {shown(change.changed_at)}"
+    if change.times > 1:
+        when = f"{change.times} times since {shown(change.first_at)}, last {when}"
+    return (
+        f"{', '.join(change.fields)} {was} changed {when} by "
+        f"{change.username}{whence}{by}; if nobody meant that, change it back, and end that "
+        "account's sessions"
+    )
 
 
 def sync(summary: RunSummary) -> Data:
@@ -127,9 +160,19 @@ def accepted(files: int) -> Data:
     return {"files": files}
 
 
-def people(accounts: "Iterable[Account]") -> Data:
-    """users/list, `farcopy user list`."""
-    return {"users": [person(account) for account in accounts]}
+def people(accounts: "Iterable[Account]", with_otp: list[str]) -> Data:
+    """users/list, `farcopy user list`. with_otp: names of those with a second factor."""
+    return {"users": [person(account) for account in accounts], "with_otp": with_otp}
+
+
+def otp(state: "State", *, is_required: bool) -> Data:
+    """auth/otp."""
+    return {
+        "is_on": state.is_on,
+        "is_required": is_required,
+        "since": shown(state.since),
+        "recovery_codes_left": state.recovery_codes_left,
+    }
 
 
 def person(account: "Account", generated: str = "") -> Data:
@@ -144,6 +187,46 @@ def person(account: "Account", generated: str = "") -> Data:
         "is_locked_out": account.is_locked_out,
         "created_at": shown(account.created_at),
         "last_login_at": shown(account.last_login_at),
+        **told,
+    }
+
+
+def sessions(found: "Iterable[SignIn]") -> Data:
+    """auth/sessions, `farcopy user sessions`."""
+    return {
+        "sessions": [
+            {
+                "session": sign_in.handle,
+                "signed_in_at": shown(sign_in.signed_in_at),
+                "last_used_at": shown(sign_in.last_used_at),
+                "ip_address": sign_in.ip_address,
+                "browser": sign_in.browser,
+                "is_this": sign_in.is_this,
+            }
+            for sign_in in found
+        ]
+    }
+
+
+def tokens(found: "Iterable[Token]") -> Data:
+    """tokens/list, `farcopy token list`."""
+    return {"tokens": [token(one) for one in found]}
+
+
+def token(one: "Token", text: str = "") -> Data:
+    """text: of one made just now. It is told this once."""
+    told: Data = {"token": text} if text else {}
+    return {
+        "id": one.id,
+        "name": one.name,
+        "username": one.username,
+        "scopes": list(one.scopes),
+        "hint": one.hint,
+        "created_at": shown(one.created_at),
+        "expires_at": shown(one.expires_at),
+        "last_used_at": shown(one.last_used_at),
+        "last_used_address": one.last_used_address,
+        "is_over": one.is_over,
         **told,
     }
 

@@ -19,8 +19,9 @@ from farcopy.planning.situation import Facts, Health
 from farcopy.service import judging
 from farcopy.service.cautions import warnings_of
 from farcopy.service.freezing import Freeze, freeze_of
+from farcopy.store import authors, history, lease, looks, proofs, run_requests
 from farcopy.store import configuration as stored
-from farcopy.store import history, lease, looks, proofs, run_requests
+from farcopy.store.authors import Author, Unconfirmed
 from farcopy.store.configuration import StoredConfiguration
 from farcopy.store.health import AUDIT, HEALTH
 from farcopy.store.history import RunRecord, Statistics
@@ -45,6 +46,7 @@ class ConfigurationView:
     last_sync_at: datetime | None
     warnings: tuple[str, ...]
     version: str
+    settings_version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class StatusView:
     last_verification: the last one that is over, the command's or a day's scrub.
     health: all of it in one sentence; facts: what it was made from.
     ledger: "ok", or the code of what keeps the database from being written.
+    unconfirmed: who moved destination or sources lately without giving his password again.
     """
 
     last_sync: RunRecord | None
@@ -91,6 +94,7 @@ class StatusView:
     ledger: str
     facts: Facts
     health: Health
+    unconfirmed: list[Unconfirmed]
 
 
 def configuration() -> ConfigurationView:
@@ -99,13 +103,15 @@ def configuration() -> ConfigurationView:
 
 
 def change_configuration(
-    changes: Mapping[str, object], only_if: Collection[str] | None = None
+    changes: Mapping[str, object], only_if: Collection[str] | None = None,
+    author: Author | None = None,
 ) -> ConfigurationView:
     """only_if: nothing is changed unless the settings have one of these versions still.
 
-    Raises: ChangedMeanwhile, SettingsInvalid, PasswordRequired, KeyMismatch.
+    Raises: ChangedMeanwhile, SettingsInvalid, PasswordRequired, PasswordForUnseen,
+    ConfirmationRequired, KeyMismatch.
     """
-    return _view(stored.change(changes, only_if))
+    return _view(stored.change(changes, only_if, author))
 
 
 def enable_auto(only_if: Collection[str] | None = None) -> ConfigurationView:
@@ -157,6 +163,7 @@ def status() -> StatusView:
         ledger=trouble.code if trouble else "ok",
         facts=facts,
         health=judge(facts),
+        unconfirmed=authors.unconfirmed(now),
     )
 
 
@@ -180,7 +187,7 @@ def ask_again() -> None:
 def _view(row: StoredConfiguration) -> ConfigurationView:
     return ConfigurationView(
         row.id, row.settings, row.last_sync_at, tuple(warnings_of(row, timezone.now())),
-        row.version,
+        row.version, row.settings_version,
     )
 
 

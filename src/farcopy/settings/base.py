@@ -1,5 +1,7 @@
 """Django settings for the store: apps with tables, the database, users. No site."""
 
+from datetime import timedelta
+
 import dj_database_url
 
 from farcopy.core.errors import EnvironmentInvalid
@@ -45,6 +47,8 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
+SESSION_IDLE = timedelta(minutes=30)
+SESSION_ABSOLUTE = timedelta(hours=12)
 # axes counts wrong passwords; who is locked where is decided in store/lockout.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25

@@ -6,7 +6,6 @@ here, so a typing error ends the start with one clear line.
 
 import platform
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -29,6 +28,8 @@ class WebEnvironment:
     public_url: str
     session_cookie: str
     allow_insecure: bool
+    step_up_all: bool
+    otp_roles: frozenset[str]
 
     @classmethod
     def read(cls) -> "WebEnvironment":
@@ -50,6 +51,8 @@ class WebEnvironment:
             public_url=public_url,
             session_cookie=_env.str("FARCOPY_SESSION_COOKIE", "DICOM_VIEWER_SESSION"),
             allow_insecure=_flag("FARCOPY_ALLOW_INSECURE"),
+            otp_roles=frozenset({_one_of("FARCOPY_REQUIRE_OTP", ("", "admin"))} - {""}),
+            step_up_all=_one_of("FARCOPY_STEP_UP", ("", "all")) == "all",
         )
 
 
@@ -58,6 +61,13 @@ def _flag(variable: str) -> bool:
         given: bool = _env.bool(variable, False)
     except EnvError as error:
         raise ImproperlyConfigured(f"{variable} must be true or false") from error
+    return given
+
+
+def _one_of(variable: str, choices: tuple[str, ...]) -> str:
+    given: str = _env.str(variable, "").strip()
+    if given not in choices:
+        raise ImproperlyConfigured(f"{variable} must be {' or '.join(filter(None, choices))}")
     return given
 
 
@@ -97,7 +107,9 @@ TEMPLATES = [
 ]
 
 SESSION_COOKIE_NAME = WEB_ENVIRONMENT.session_cookie
-SESSION_COOKIE_SECURE = _IS_HTTPS
+# By such a name a browser itself sees to Secure, the path and that no other host set it.
+COOKIE_NEEDS_HTTPS = SESSION_COOKIE_NAME.startswith(("__Host-", "__Secure-"))
+SESSION_COOKIE_SECURE = _IS_HTTPS or COOKIE_NEEDS_HTTPS
 # A viewer on another site needs None, which browsers take only with Secure.
 SESSION_COOKIE_SAMESITE = (
     "None"
@@ -105,8 +117,6 @@ SESSION_COOKIE_SAMESITE = (
     and any(is_other_site(o, WEB_ENVIRONMENT.public_url) for o in WEB_ENVIRONMENT.allowed_origins)
     else "Lax"
 )
-SESSION_IDLE = timedelta(minutes=30)
-SESSION_ABSOLUTE = timedelta(hours=12)
 
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOWED_ORIGINS = list(WEB_ENVIRONMENT.allowed_origins)

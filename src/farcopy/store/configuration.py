@@ -9,9 +9,11 @@ from django.conf import settings as django_settings
 from django.db import transaction
 from django.utils import timezone
 
+from farcopy.core.changes import moved
 from farcopy.core.config import PASSWORD_MASK, SyncSettings, apply_changes
 from farcopy.core.errors import ChangedMeanwhile
 from farcopy.store import key_history
+from farcopy.store.authors import Author
 from farcopy.store.models import Destination, SyncConfiguration
 from farcopy.store.secrets import SecretBox, key_id_of
 
@@ -23,9 +25,9 @@ class StoredConfiguration:
     """The settings and what goes with them. settings.ftp_password is decrypted.
 
     has_seen_tls: the host and port were once seen with TLS. is_password_untried: no server
-    has taken the password since it was given. version: another one after each change of
-    the settings. login_refused_at: when the server last refused the login
-    of these very settings, if nothing has worked since.
+    has taken the password since it was given. version, settings_version: another one after
+    each change of the settings, the latter counted. login_refused_at: when the server last
+    refused the login of these very settings, if nothing has worked since.
     """
 
     id: int
@@ -36,6 +38,7 @@ class StoredConfiguration:
     has_seen_tls: bool
     is_password_untried: bool
     version: str
+    settings_version: int
     login_refused_at: datetime | None
 
 
@@ -45,30 +48,39 @@ def load() -> StoredConfiguration:
     return _from_row(_row())
 
 
+def version_counted() -> int:
+    """How often the settings were changed so far."""
+    found = SyncConfiguration.objects.values_list("settings_version", flat=True).first()
+    return found or 0
+
+
 def limit_bytes_per_s() -> int:
     """The bandwidth limit as it is now, for the run that is on; 0: none."""
     return 1024 * _row().ftp_limit_kib_s
 
 
 def change(
-    changes: Mapping[str, object], only_if: Collection[str] | None = None
+    changes: Mapping[str, object], only_if: Collection[str] | None = None,
+    author: Author | None = None,
 ) -> StoredConfiguration:
     """Validate and store changes; all or nothing.
 
     only_if: versions of which the settings must have one still; None: whatever they are.
-    Raises: ChangedMeanwhile, SettingsInvalid, PasswordRequired, KeyMismatch, KeyUnusable.
+    author: who asks, where it matters what he has seen and whether he is who he was.
+    Raises: ChangedMeanwhile, SettingsInvalid, PasswordRequired, PasswordForUnseen,
+    ConfirmationRequired, KeyMismatch, KeyUnusable.
     """
     roots = django_settings.ENVIRONMENT.source_roots
     is_password_new = changes.get("ftp_password", PASSWORD_MASK) != PASSWORD_MASK
     return _update(
         lambda current: apply_changes(current, changes, roots),
-        needs_password=not is_password_new, only_if=only_if,
+        needs_password=not is_password_new, only_if=only_if, author=author, named=changes,
     )
 
 
 def _update(
     decide: Callable[[SyncSettings], SyncSettings], *, needs_password: bool,
-    only_if: Collection[str] | None,
+    only_if: Collection[str] | None, author: Author | None, named: Mapping[str, object],
 ) -> StoredConfiguration:
     with transaction.atomic():
         row = SyncConfiguration.objects.select_for_update().get(pk=1)
@@ -79,6 +91,12 @@ def _update(
         # the right key may only be mislaid.
         current = _from_row(row).settings
         new = decide(current)
+        fields = moved(current, new)
+        if author is not None:
+            if not needs_password and new.ftp_password is not None:
+                author.check_password_goes_where_seen(named, row)
+            author.check_may_move(fields)
+            author.note(fields)
         if new != current or not needs_password:
             for name in _PLAIN_FIELDS:
                 setattr(row, name, getattr(new, name))
@@ -92,6 +110,7 @@ def _update(
                 row.login_refused_at = None
             row.settings_changed_at = timezone.now()
             row.settings_version += 1
+            row.moved_in |= dict.fromkeys(fields, row.settings_version)
             row.save()
         return _from_row(row)
 
@@ -143,6 +162,7 @@ def _from_row(row: SyncConfiguration) -> StoredConfiguration:
         has_seen_tls=has_seen_tls(settings),
         is_password_untried=row.is_password_untried,
         version=_version(row),
+        settings_version=row.settings_version,
         login_refused_at=row.login_refused_at,
     )
 

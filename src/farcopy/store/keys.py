@@ -75,7 +75,8 @@ class KeySource:
             if self.database is not None and self.database.exists():
                 # A new key would only hide that the old one is missing.
                 raise KeyUnusable(
-                    f"{KEY_FILE} is gone from {self.home}, but its database is there: put it back"
+                    f"{KEY_FILE} is gone from {self.home}, but its database is there: put it back; "
+                    "where it is a systemd credential, run this as the service does (farcopy-run)"
                 )
             try:
                 make_private_directory(self.home)

@@ -9,8 +9,11 @@ from typing import ClassVar
 from django.db import models
 
 from farcopy.core.states import FileState, RunEnd, RunState, SyncType
+from farcopy.store.account_models import ApiToken as ApiToken
 from farcopy.store.account_models import KnownAddress as KnownAddress
+from farcopy.store.account_models import SecondFactor as SecondFactor
 from farcopy.store.account_models import Session as Session
+from farcopy.store.account_models import UnconfirmedChange as UnconfirmedChange
 from farcopy.store.account_models import User as User
 from farcopy.store.audit_models import AuditHead as AuditHead
 from farcopy.store.audit_models import AuditLog as AuditLog
@@ -27,7 +30,8 @@ class SyncConfiguration(models.Model):
     home_id: makes our folder on the remote ours. settings_changed_at: when a
     setting last changed; hard errors are forgiven then. is_password_untried: no server has
     taken it since it was given. settings_version: counts those
-    changes. login_refused_at: when the server refused the login of just these settings.
+    changes. moved_in: the version in which each field that says where the password goes was last
+    moved. login_refused_at: when the server refused the login of just these settings.
     """
 
     orthanc_storage_path = models.TextField(null=True)
@@ -53,6 +57,7 @@ class SyncConfiguration(models.Model):
     settings_changed_at = models.DateTimeField(auto_now_add=True)
     is_password_untried = models.BooleanField(default=False, db_default=False)
     settings_version = models.BigIntegerField(default=0, db_default=0)
+    moved_in = models.JSONField(default=dict, db_default={})
     login_refused_at = models.DateTimeField(null=True)
     home_id = models.CharField(max_length=32)
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from farcopy.core.errors import KeyFits, KeyUnusable
-from farcopy.store import audit, key_history
+from farcopy.store import audit, key_history, second_factor
 from farcopy.store.audit_models import AuditHead, KeyRecord
 from farcopy.store.keys import (
     KEY_FILE,
@@ -71,6 +71,7 @@ def _put_in_force(new: bytes) -> Rotated:
             return Rotated(_before(record), record.key_id, is_new=False)
         old_box, new_box = SecretBox(key_history.at_hand(record.key_id)), SecretBox(new)
         _encrypt_password(old_box, new_box)
+        second_factor.encrypt_anew(old_box, new_box)
         for retired in KeyRecord.objects.exclude(audit_key_encrypted=None):
             stored = retired.audit_key_encrypted or ""
             text = old_box.decrypt(stored, retired.key_id, "audit_key")
@@ -110,9 +111,9 @@ def _encrypt_password(old: SecretBox, new: SecretBox) -> None:
 def reset() -> str:
     """The key in force is lost: go on with another, without what it encrypted.
 
-    The FTP password is forgotten, and the audit trail's chain begins anew: its entries
-    until now are counted and hashed, and can no longer be proven one by one. Returns the
-    new key's id. Raises: KeyFits when nothing is lost, KeyUnusable.
+    The FTP password and the second factors are forgotten, and the audit trail's chain begins
+    anew: its entries until now are counted and hashed, and can no longer be proven one by one.
+    Returns the new key's id. Raises: KeyFits when nothing is lost, KeyUnusable.
     """
     source: KeySource = django_settings.KEYS
     if source.is_own_file and not (source.home / KEY_FILE).exists():
@@ -130,5 +131,8 @@ def reset() -> str:
         AuditHead.objects.all().delete()
         head, key = audit.locked_head()
         audit.store_head(replace(head, broken_after=None), key)
-        audit.record(action="key.reset", ip_address="service", details={"new_key": key_id(new)})
+        audit.record(
+            action="key.reset", ip_address="service",
+            details={"new_key": key_id(new), "second_factors": second_factor.forget_all()},
+        )
     return key_id(new)

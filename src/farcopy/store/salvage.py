@@ -19,17 +19,20 @@ from django.db.models import Model
 
 from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.store.models import (
+    ApiToken,
     AuditHead,
     AuditLog,
     Destination,
     KeyRecord,
+    SecondFactor,
     SyncConfiguration,
     SyncHistory,
     User,
 )
 
 TABLES: tuple[type[Model], ...] = (
-    Destination, SyncConfiguration, KeyRecord, User, SyncHistory, AuditHead, AuditLog
+    Destination, SyncConfiguration, KeyRecord, User, SecondFactor, ApiToken, SyncHistory,
+    AuditHead, AuditLog,
 )
 """In the order their references need."""
 _BEGUN_WITH = (SyncConfiguration, KeyRecord, AuditHead)
@@ -78,12 +81,24 @@ def salvage(damaged: Path) -> list[Salvaged]:
     with closing(_open(damaged)) as old:
         old.row_factory = sqlite3.Row
         old.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        known = _tables(old)
         for model in TABLES:
+            if known and model._meta.db_table not in known:
+                continue  # younger than that database: nothing of it is lost
             rows = _Rows(old, model._meta.db_table)
             taken, lost = _take_over(model, rows)
             found.append(Salvaged(model._meta.db_table, taken, lost, rows.is_whole))
     _skip_old_ids()
     return found
+
+
+def _tables(database: sqlite3.Connection) -> frozenset[str]:
+    """Names of those it has; none when that cannot be read."""
+    try:
+        found = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    except sqlite3.Error:
+        return frozenset()
+    return frozenset(str(row[0]) for row in found)
 
 
 class _Rows:

@@ -16,7 +16,20 @@ from farcopy.core.errors import FarcopyError, FtpNotConfigured, RemotePathMissin
 from farcopy.core.model import RunSummary
 from farcopy.core.states import RunState
 from farcopy.service import answers, connection, freezing, overview, runs
-from farcopy.web import auth, people, present, records_api, refusals, setup_api, trail, versions
+from farcopy.web import (
+    auth,
+    otp_api,
+    own_sessions,
+    people,
+    present,
+    reading,
+    records_api,
+    refusals,
+    setup_api,
+    tokens_api,
+    trail,
+    versions,
+)
 from farcopy.web.call import call_of, user_of
 from farcopy.web.openapi_parts import error_answers, settings_body
 from farcopy.web.rate import CONNECTION_TESTS
@@ -58,13 +71,16 @@ _PREFER = {
     "/configure-sync.php",
     operation_id="configureSync",
     summary="Configure sync settings",
-    response={200: ConfigureAnswer, **error_answers(400, 401, 403, 412, 413, 415, 503)},
-    openapi_extra={**settings_body(), **versions.IF_MATCH},
+    response={200: ConfigureAnswer, **error_answers(400, 401, 403, 409, 412, 413, 415, 503)},
+    openapi_extra={**settings_body(), **versions.CONFIGURE},
 )
 def configure_sync(request: HttpRequest, response: HttpResponse) -> ConfigureAnswer:
     """Change settings, all or nothing. Every bad field is named."""
-    view = overview.change_configuration(call_of(request).fields, versions.wanted(request))
+    view = overview.change_configuration(
+        call_of(request).fields, versions.wanted(request), versions.author_of(request)
+    )
     versions.tell(response, view)
+    versions.note_seen(request, view)
     return ConfigureAnswer(
         success=True,
         message="Sync configuration updated successfully",
@@ -82,6 +98,7 @@ def get_config(request: HttpRequest, response: HttpResponse) -> ConfigAnswer:
     """The settings, the password masked, and statistics. The ETag is the settings' version."""
     view = overview.status()
     versions.tell(response, view.configuration)
+    versions.note_seen(request, view.configuration)
     return ConfigAnswer(
         success=True,
         message="Sync configuration retrieved successfully",
@@ -104,7 +121,7 @@ def get_config(request: HttpRequest, response: HttpResponse) -> ConfigAnswer:
 def sync_now(request: HttpRequest, response: HttpResponse) -> SyncAnswer | Status[StartedAnswer]:
     """Send everything new and wait for the end. A caller that goes away does not stop it."""
     request_id = runs.request_sync(user_of(request).username)
-    if _prefers_async(request):
+    if versions.has_preference(request, "respond-async"):
         run_id = _run(lambda: runs.wait_for_start(request_id))
         response["Preference-Applied"] = "respond-async"
         started = StartedData(run_id=run_id, status="running")
@@ -113,11 +130,6 @@ def sync_now(request: HttpRequest, response: HttpResponse) -> SyncAnswer | Statu
     if summary.state is RunState.FAILED:
         raise Refused(_failed(summary))
     return present.sync_answer(summary)
-
-
-def _prefers_async(request: HttpRequest) -> bool:
-    preferences = request.headers.get("Prefer", "").split(",")
-    return any(text.partition(";")[0].strip().lower() == "respond-async" for text in preferences)
 
 
 def _run(wait: Callable[[], T]) -> T:
@@ -291,7 +303,11 @@ def make_api() -> NinjaAPI:
     api.add_router("/sync", records_api.router)
     api.add_router("/sync", setup_api.router)
     api.add_router("/auth", auth.router)
+    api.add_router("/auth", own_sessions.router)
+    api.add_router("/auth", otp_api.router)
+    api.add_router("/read", reading.router)
     api.add_router("/users", people.router)
+    api.add_router("/tokens", tokens_api.router)
     api.add_router("/audit", trail.router)
     return api
 

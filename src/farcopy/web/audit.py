@@ -149,6 +149,12 @@ def _details(request: HttpRequest, call: Call) -> dict[str, object]:
     unknown = len(call.fields.keys() - known)
     if unknown:
         details["unknown_fields"] = unknown
+    if call.token is not None:
+        details |= {"token_id": call.token.pk, "token": call.token.name}
+    elif call.is_bad_token:
+        details["token"] = "?"  # noqa: S105  # not the text that was given: it may be a password
+    if call.subject:
+        details["subject"] = call.subject
     if call.account:
         details["account"] = call.account
     if call.code:

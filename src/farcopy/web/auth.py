@@ -1,4 +1,4 @@
-"""Sign in, sign out, who am I, change my password.
+"""Sign in, sign out, who am I, change my password, give it again.
 
 One text and the same hashing work for an unknown user, a wrong password and a
 disabled account. django-axes counts failures, store/lockout says who must wait,
@@ -7,21 +7,33 @@ logs/auth.log tells.
 
 import logging
 
+from django.conf import settings
 from django.contrib.auth import authenticate
+from django.contrib.auth.signals import user_login_failed
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from ninja import Router
 
-from farcopy.store import lockout, users
+from farcopy.store import lockout, second_factor, users
 from farcopy.store.models import User
-from farcopy.store.users import CheckedNoLonger, UserProblem
+from farcopy.store.users import CheckedNoLonger, UserProblem, lock_as_checked
 from farcopy.web import refusals, sessions
 from farcopy.web.call import call_of, user_of
 from farcopy.web.fields import FieldReader
 from farcopy.web.hashing import hashing
 from farcopy.web.openapi_parts import body_of, error_answers
 from farcopy.web.refusals import Refused
-from farcopy.web.schemas import Account, AccountAnswer, LoginBody, MessageAnswer, PasswordBody
+from farcopy.web.schemas import (
+    Account,
+    AccountAnswer,
+    ConfirmBody,
+    ConfirmedAnswer,
+    ConfirmedData,
+    LoginBody,
+    MessageAnswer,
+    PasswordBody,
+)
 
 log = logging.getLogger("farcopy.auth")
 router = Router(tags=["auth"])
@@ -40,6 +52,7 @@ def login(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
     call = call_of(request)
     fields = FieldReader(call.fields)
     username, secret = fields.username(), fields.password()
+    otp = fields.optional_text("otp", second_factor.MAX_CODE)
     fields.check()
     # Signed in or not: what counts from here is who signs in.
     call.user, call.tried_username = None, username
@@ -47,6 +60,7 @@ def login(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
     if checked is None:
         raise Refused(refusals.BAD_CREDENTIALS)
     try:
+        _check_second_factor(request, checked, otp)
         with transaction.atomic():
             user = sessions.sign_in(request, checked, response)
             lockout.remember_address(user, call.address)
@@ -110,7 +124,9 @@ def password(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
         with hashing(), transaction.atomic():
             users.set_password(user.username, new, checked=checked)
             user.refresh_from_db()
-            sessions.sign_in(request, user, response)
+            # No code was asked for: where one is needed, this confirms nothing.
+            is_confirmed = not second_factor.is_on(user)
+            sessions.sign_in(request, user, response, is_confirmed=is_confirmed)
     except CheckedNoLonger as error:
         tell(request, "login.failed", user.username)
         raise Refused(is_wrong) from error
@@ -122,20 +138,84 @@ def password(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
     )
 
 
+@router.post(
+    "/confirm.php",
+    operation_id="confirmPassword",
+    summary="Give my password again",
+    response={200: ConfirmedAnswer, **error_answers(400, 401, 403, 413, 415, 429, 503)},
+    openapi_extra=body_of(ConfirmBody),
+)
+def confirm(request: HttpRequest) -> ConfirmedAnswer:
+    """For five minutes this session may do what a session alone may not: change accounts."""
+    fields = FieldReader(call_of(request).fields)
+    secret, otp = fields.password(), fields.optional_text("otp", second_factor.MAX_CODE)
+    fields.check()
+    user = user_of(request)
+    is_wrong = refusals.invalid_fields({"password": "is wrong"}, "wrong_password")
+    checked = _check_password(request, user.username, secret)
+    if checked is None:
+        raise Refused(is_wrong)
+    try:
+        _check_second_factor(request, checked, otp)
+        sessions.confirm(request, checked)
+    except CheckedNoLonger as error:
+        tell(request, "login.failed", user.username)
+        raise Refused(is_wrong) from error
+    tell(request, "password.confirmed", user.username)
+    return ConfirmedAnswer(
+        success=True, message="Password confirmed",
+        data=ConfirmedData(confirmed_for_s=round(sessions.CONFIRMED_FOR.total_seconds())),
+    )
+
+
 def _check_password(request: HttpRequest, username: str, secret: str) -> User | None:
     """The user, or None for a wrong password. Raises: Refused (429) while locked."""
     with hashing():
         # Within: of a hundred tries at once, all but the first few meet the lock.
-        wait_s = lockout.wait_s(username, call_of(request).address)
-        if wait_s:
-            tell(request, "login.locked", username)
-            text = "Too many failed attempts; try again later"
-            raise Refused(refusals.too_many("too_many_attempts", text, wait_s))
+        _refuse_locked(request, username)
         user = authenticate(request, username=username, password=secret)
     if not isinstance(user, User):
         tell(request, "login.failed", username)
         return None
     return user
+
+
+def _check_second_factor(request: HttpRequest, user: User, otp: str) -> None:
+    """After the password. A wrong code counts as a wrong password does.
+
+    Raises: Refused (401 without the code or with a wrong one, 429 while locked),
+    CheckedNoLonger.
+    """
+    if not second_factor.is_on(user):
+        return
+    if not otp:
+        raise Refused(refusals.OTP_REQUIRED)
+    # One after the other: of a hundred tries at once, all but the first few meet the lock.
+    with transaction.atomic():
+        lock_as_checked(user)
+        _refuse_locked(request, user.username)
+        is_right = second_factor.take(user, otp, timezone.now())
+        if not is_right:
+            user_login_failed.send(
+                sender=__name__, credentials={"username": user.username}, request=request
+            )
+    if not is_right:
+        tell(request, "login.otp_failed", user.username)
+        raise Refused(refusals.BAD_OTP)
+
+
+def must_have_otp(user: User) -> bool:
+    """Whether the account may do nothing of its role without a second factor."""
+    return user.role in settings.WEB_ENVIRONMENT.otp_roles
+
+
+def _refuse_locked(request: HttpRequest, username: str) -> None:
+    """Raises: Refused (429)."""
+    wait_s = lockout.wait_s(username, call_of(request).address)
+    if wait_s:
+        tell(request, "login.locked", username)
+        text = "Too many failed attempts; try again later"
+        raise Refused(refusals.too_many("too_many_attempts", text, wait_s))
 
 
 def _account(user: User) -> Account:

@@ -10,17 +10,19 @@ from typing import cast
 
 from django.http import HttpRequest
 
-from farcopy.store.models import Session, User
+from farcopy.store.models import ApiToken, Session, User
 from farcopy.web.origin import is_address
 from farcopy.web.routes import API_PREFIX, ROUTES, UNKNOWN_ACTION, Route
 
 
 @dataclass(slots=True)
 class Call:
-    """session: it came with. user: signed in, or signing in. tried_username: given at a
+    """session: it came with; or token, which alone counts. is_bad_token: one that is none of
+    ours, or no longer. user: signed in, or signing in. tried_username: given at a
     login that failed.
 
-    account: the name of the one a call about accounts is about. fields: the object in
+    account: the name of the one a call about accounts is about; subject: the token a call about
+    tokens is about. fields: the object in
     the body. code: of the refusal, "" when there is none.
     """
 
@@ -28,9 +30,12 @@ class Call:
     route: Route | None
     address: str
     session: Session | None = None
+    token: ApiToken | None = None
+    is_bad_token: bool = False
     user: User | None = None
     tried_username: str = ""
     account: str = ""
+    subject: str = ""
     fields: dict[str, object] = field(default_factory=dict)
     code: str = ""
 

@@ -1,8 +1,8 @@
 """The one order in which a request under /api/ is refused, as a pure function.
 
 403 plain HTTP past the proxy → 400 host → OPTIONS → 401 → 403 role → 404 → 405 → 403 origin →
-415 (coding, then type) → 413 → 400 JSON. What follows (fields 400 → state 409 → rate 429) is
-the views' part.
+403 password again → 415 (coding, then type) → 413 → 400 JSON. What follows (fields 400 → state
+409 → rate 429) is the views' part.
 `gate.py` gathers the facts and carries the decision out.
 """
 
@@ -14,14 +14,22 @@ from farcopy.web.refusals import Refusal
 from farcopy.web.routes import ROUTES, UNKNOWN_ALLOW, Access, Route, access_of
 
 ADMIN = "admin"
+AUDITOR = "auditor"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is signed in, as the database has it at this moment."""
+    """Who is signed in, as the database has it at this moment.
+
+    is_confirmed: the password was given within the last minutes. scopes: of the token it is
+    by; None: it is by a session, which suffices for all.
+    """
 
     role: str
     must_change_password: bool = False
+    is_confirmed: bool = False
+    scopes: frozenset[str] | None = None
+    must_set_up_otp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,7 @@ class Facts:
     path: str
     caller: Caller | None = None
     is_protected: bool = True
+    is_bad_token: bool = False
     is_known_host: bool = True
     is_cross_site: bool = False
     content_type: str = ""
@@ -81,17 +90,37 @@ def _refuse_caller(facts: Facts) -> Refusal | None:
     if access is Access.OPEN:
         return None
     if facts.caller is None:
-        return refusals.UNAUTHORIZED
+        return refusals.BAD_TOKEN if facts.is_bad_token else refusals.UNAUTHORIZED
+    role = _refuse_role(facts.caller, access)
+    return role or _refuse_token(facts)
+
+
+def _refuse_token(facts: Facts) -> Refusal | None:
+    """A token passes where its scope is named, and nowhere else."""
+    if facts.caller is None or facts.caller.scopes is None:
+        return None
+    route = ROUTES.get(facts.path)
+    is_within = route is not None and route.scope in facts.caller.scopes
+    return None if is_within else refusals.TOKEN_SCOPE
+
+
+def _refuse_role(caller: Caller, access: Access) -> Refusal | None:
     if access is Access.SIGNED_IN:
         return None
-    if facts.caller.role != ADMIN:
+    if access is Access.READ and caller.role not in (ADMIN, AUDITOR):
+        return refusals.FORBIDDEN_TO_READ
+    if access is Access.ADMIN and caller.role != ADMIN:
         return refusals.FORBIDDEN
-    return refusals.PASSWORD_CHANGE_REQUIRED if facts.caller.must_change_password else None
+    if caller.must_change_password:
+        return refusals.PASSWORD_CHANGE_REQUIRED
+    return refusals.OTP_SETUP_REQUIRED if caller.must_set_up_otp else None
 
 
 def _refuse_origin_or_body(facts: Facts, route: Route) -> Refusal | Passed:
     if facts.is_cross_site:
         return refusals.CROSS_SITE
+    if route.needs_confirmation and not (facts.caller and facts.caller.is_confirmed):
+        return refusals.CONFIRM_PASSWORD
     if not is_plain(facts.content_encoding):
         return refusals.ENCODED
     is_too_long = max(len(facts.body), facts.told_bytes) > MAX_BODY_BYTES

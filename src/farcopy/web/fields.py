@@ -33,6 +33,35 @@ class FieldReader:
             self._problems[name] = "must not contain control characters"
         return password
 
+    def text(self, name: str, longest: int) -> str:
+        """One that must be there, without control characters."""
+        text = self._text(name, longest)
+        if not text.isprintable():
+            self._problems[name] = "must not contain control characters"
+            return ""
+        return text
+
+    def optional_text(self, name: str, longest: int) -> str:
+        """ "" when it is not there, or null or empty."""
+        return self.text(name, longest) if self._fields.get(name) not in (None, "") else ""
+
+    def choices(self, name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+        """A list of at least one of these."""
+        value = self._fields.get(name)
+        if isinstance(value, list) and value and all(one in allowed for one in value):
+            return tuple(value)
+        self._problems[name] = f"must be a list of at least one of {', '.join(allowed)}"
+        return ()
+
+    def whole(self, name: str, least: int, most: int, default: int | None = None) -> int:
+        if default is not None and name not in self._fields:
+            return default
+        value = self._fields.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+            return value
+        self._problems[name] = f"must be an integer between {least} and {most}"
+        return least
+
     def choice(self, name: str, choices: tuple[str, ...], *, is_optional: bool = False) -> str:
         if is_optional and name not in self._fields:
             return ""

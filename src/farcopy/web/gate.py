@@ -8,17 +8,22 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
+from farcopy.store import second_factor, tokens
 from farcopy.store.health import HEALTH
+from farcopy.store.models import User
 from farcopy.store.patience import wait_at_most
 from farcopy.web import sessions
 from farcopy.web.answers import answer_error, answer_refusal
+from farcopy.web.bearer import bearer_of
 from farcopy.web.body import MAX_BODY_BYTES
 from farcopy.web.call import Call, call_of, is_api
 from farcopy.web.decision import Caller, Facts, Options, Passed, decide
 from farcopy.web.origin import is_cross_site, is_known_host, normalised
 from farcopy.web.refusals import HOST_NOT_ALLOWED, UNPROTECTED, Refusal
 from farcopy.web.requests import IS_UNPROTECTED
+from farcopy.web.routes import Access
 
 HEALTH_PATH = "/healthz"
 BUSY_S = 5.0
@@ -62,18 +67,17 @@ class GateMiddleware:
             if HEALTH.damage is not None:
                 raise HEALTH.damage  # parts of it may read well: nothing is to rely on them
             wait_at_most(BUSY_S)
-            call.session = sessions.open_session(request)
-            if call.session is not None:
-                call.user = call.session.user
-                caller = Caller(call.user.role, call.user.must_change_password)
+            caller = _caller_of(request, call)
         decision = decide(
             Facts(
                 method=request.method or "",
                 path=request.path_info,
                 caller=caller,
                 is_protected=_is_protected(request),
+                is_bad_token=call.is_bad_token,
                 is_known_host=_has_known_host(request),
-                is_cross_site=_is_cross_site(request),
+                # A browser adds no token by itself: who shows one means the call.
+                is_cross_site=call.token is None and _is_cross_site(request),
                 content_type=request.META.get("CONTENT_TYPE", ""),
                 content_encoding=request.META.get("HTTP_CONTENT_ENCODING", ""),
                 body=request.read(MAX_BODY_BYTES + 1),
@@ -82,8 +86,10 @@ class GateMiddleware:
         )
         if isinstance(decision, Passed):
             call.fields = decision.fields
+            if call.token is not None:
+                tokens.touch(call.token, call.address)
             if call.session is not None and not decision.route.is_polled:
-                sessions.touch(call.session)
+                sessions.touch(call.session, call.address)
         return decision
 
 
@@ -91,6 +97,37 @@ def _is_protected(request: HttpRequest) -> bool:
     """Whether what it holds may have been read on the way; the server tells (`requests`)."""
     scope = request.META.get("asgi.scope", {})
     return not scope.get("state", {}).get(IS_UNPROTECTED, False)
+
+
+def _caller_of(request: HttpRequest, call: Call) -> Caller | None:
+    """Who asks; noted in the call too. A token, if there is one, alone decides."""
+    is_open = call.route is not None and call.route.access is Access.OPEN
+    bearer = None if is_open else bearer_of(request)
+    if bearer is not None:
+        call.token = tokens.find(bearer)
+        if call.token is None:
+            call.is_bad_token = True
+            return None
+        call.user = call.token.user
+        scopes = frozenset(call.token.scopes)
+        return Caller(
+            call.user.role, call.user.must_change_password, scopes=scopes,
+            must_set_up_otp=_is_otp_missing(call.user),
+        )
+    call.session = sessions.open_session(request)
+    if call.session is None:
+        return None
+    call.user = call.session.user
+    return Caller(
+        call.user.role, call.user.must_change_password,
+        is_confirmed=bool(sessions.confirmed_for(call.session, timezone.now())),
+        must_set_up_otp=_is_otp_missing(call.user),
+    )
+
+
+def _is_otp_missing(user: User) -> bool:
+    is_demanded = user.role in settings.WEB_ENVIRONMENT.otp_roles
+    return is_demanded and not second_factor.is_on(user)
 
 
 def _has_known_host(request: HttpRequest) -> bool:

@@ -25,6 +25,7 @@ def document() -> dict[str, Any]:
     """The whole document, as plain JSON values."""
     from farcopy.web.api import api
     from farcopy.web.openapi_parts import ERROR_WORDS
+    from farcopy.web.routes import ROUTES
 
     made: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema(path_prefix="/api")))
     made["security"] = [{"session": []}]
@@ -35,11 +36,21 @@ def document() -> dict[str, Any]:
             "name": "DICOM_VIEWER_SESSION",
             "description": "Set by /api/auth/login.php. The name can be changed with "
             "FARCOPY_SESSION_COOKIE.",
-        }
+        },
+        "token": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API token, as tokens/add.php makes it. If there is one, it alone "
+            "decides.",
+        },
     }
     error_shape = _shape_of_errors(made)
-    for operations in made["paths"].values():
+    for path, operations in made["paths"].items():
+        route = ROUTES.get(path)
         for operation in operations.values():
+            if route is not None and route.scope:
+                operation["security"] = [{"session": []}, {"token": []}]
+                operation["description"] += f" Tokens need the scope {route.scope}."
             answers = operation["responses"]
             answers["405"] = {
                 "description": "Another method than this is not allowed",

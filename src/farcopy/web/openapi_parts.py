@@ -9,9 +9,10 @@ from farcopy.web.schemas import SETTING_EXAMPLES, ErrorAnswer
 
 ERROR_WORDS: Final = {
     400: "Invalid input, or something has to be configured first; `code` tells",
-    401: "Not logged in, session expired, or wrong credentials",
-    403: "Not an admin, a generated password not yet changed, or a request from another site",
-    404: "There is no such run or account",
+    401: "Not logged in, session expired, wrong credentials, or a token that is none",
+    403: "Not an admin, a generated password not yet changed, the password is needed again, or a "
+         "request from another site; `code` tells",
+    404: "There is no such run, account, session or token",
     409: "The state of things forbids it, as a sync that is already running; `code` tells",
     412: "The settings are not those of If-Match any more; nothing was changed",
     413: "The body is larger than 64 KiB",

@@ -8,9 +8,9 @@ from django.http import HttpRequest
 from ninja import Router
 
 from farcopy.service import answers
-from farcopy.store import users
+from farcopy.store import second_factor, sign_ins, users
 from farcopy.store.users import LastAdmin, NameTaken, PasswordWeak, UserProblem, UserUnknown
-from farcopy.web import refusals
+from farcopy.web import query, refusals
 from farcopy.web.auth import tell
 from farcopy.web.call import call_of
 from farcopy.web.fields import FieldReader
@@ -21,6 +21,8 @@ from farcopy.web.people_schemas import (
     AddedAnswer,
     AddedPerson,
     ChangeBody,
+    EndedAnswer,
+    EndedData,
     NameBody,
     PeopleAnswer,
     PeopleData,
@@ -28,7 +30,10 @@ from farcopy.web.people_schemas import (
     PersonAnswer,
     ResetAnswer,
     ResetPerson,
+    SessionsAnswer,
+    SessionsData,
 )
+from farcopy.web.query import parameter
 from farcopy.web.refusals import Refusal, Refused
 
 router = Router(tags=["users"])
@@ -46,7 +51,7 @@ def list_users(request: HttpRequest) -> PeopleAnswer:
     return PeopleAnswer(
         success=True,
         message="Accounts retrieved successfully",
-        data=PeopleData.model_validate(answers.people(users.accounts())),
+        data=PeopleData.model_validate(answers.people(users.accounts(), second_factor.names())),
     )
 
 
@@ -145,6 +150,66 @@ def unlock_user(request: HttpRequest) -> PersonAnswer:
         raise Refused(_refusal_of(problem)) from problem
     tell(request, "account.unlocked", username)
     return _answer(username, "Account unlocked successfully")
+
+
+@router.post(
+    "/reset-otp.php",
+    operation_id="resetOtp",
+    summary="Take an account's second factor away",
+    response={200: PersonAnswer, **error_answers(400, 401, 403, 404, 413, 415, 503)},
+    openapi_extra=body_of(NameBody),
+)
+def reset_otp(request: HttpRequest) -> PersonAnswer:
+    """For who has lost telephone and recovery codes: the password alone signs in again."""
+    username = _username(request)
+    try:
+        second_factor.remove(username)
+    except UserProblem as problem:
+        raise Refused(_refusal_of(problem)) from problem
+    tell(request, "account.otp_reset", username)
+    return _answer(username, "Second factor removed")
+
+
+@router.get(
+    "/sessions.php",
+    operation_id="listUserSessions",
+    summary="List an account's sessions",
+    response={200: SessionsAnswer, **error_answers(400, 401, 403, 404, 503)},
+    openapi_extra={"parameters": [parameter(
+        "username", "Whose.", query.text_schema(150), "erika",
+        is_required=True,
+    )]},
+)
+def list_user_sessions(request: HttpRequest) -> SessionsAnswer:
+    """Where somebody is signed in, the last used first."""
+    values = query.read(request.GET, {"username": query.text(150)}, required="username")
+    call = call_of(request)
+    try:
+        found = sign_ins.of_account(values["username"], call.session.pk if call.session else "")
+    except UserProblem as problem:
+        raise Refused(_refusal_of(problem)) from problem
+    return SessionsAnswer(
+        success=True, message="Sessions retrieved successfully",
+        data=SessionsData.model_validate(answers.sessions(found)),
+    )
+
+
+@router.post(
+    "/end-sessions.php",
+    operation_id="endUserSessions",
+    summary="End an account's sessions",
+    response={200: EndedAnswer, **error_answers(400, 401, 403, 404, 413, 415, 503)},
+    openapi_extra=body_of(NameBody),
+)
+def end_sessions(request: HttpRequest) -> EndedAnswer:
+    """All of them, at once; needs no password again, for it only shuts out."""
+    username = _username(request)
+    try:
+        number = sign_ins.end_all(username)
+    except UserProblem as problem:
+        raise Refused(_refusal_of(problem)) from problem
+    tell(request, "account.sessions_ended", username)
+    return EndedAnswer(success=True, message="Sessions ended", data=EndedData(sessions=number))
 
 
 def _username(request: HttpRequest) -> str:

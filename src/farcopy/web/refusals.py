@@ -11,6 +11,7 @@ from typing import Final
 from farcopy.core.errors import (
     ChangedMeanwhile,
     ConfigError,
+    ConfirmationRequired,
     EngineBusy,
     FarcopyError,
     KeyMismatch,
@@ -19,6 +20,7 @@ from farcopy.core.errors import (
     NoRunOn,
     NotFrozen,
     NothingLost,
+    PasswordForUnseen,
     RunAlreadyOn,
     RunCutOff,
     ServiceNotRunning,
@@ -67,14 +69,38 @@ HOST_NOT_ALLOWED: Final = Refusal(
 UNAUTHORIZED: Final = Refusal(
     401, "unauthorized", "Unauthorized - Not logged in or session expired"
 )
+BAD_TOKEN: Final = Refusal(
+    401, "bad_token", "Unauthorized - The token is unknown, over or revoked",
+    {"WWW-Authenticate": 'Bearer error="invalid_token"'},  # RFC 6750 §3
+)
+TOKEN_SCOPE: Final = Refusal(
+    403, "token_scope", "Forbidden - This token may not be used for this",
+    {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+)
 BAD_CREDENTIALS: Final = Refusal(401, "bad_credentials", "Wrong username or password")
+OTP_REQUIRED: Final = Refusal(
+    401, "otp_required", "The password is right; a code of the second factor is needed too"
+)
+BAD_OTP: Final = Refusal(401, "bad_otp", "The code is wrong, or was used before")
 FORBIDDEN: Final = Refusal(403, "forbidden", "Forbidden - Admin role required")
+FORBIDDEN_TO_READ: Final = Refusal(
+    403, "forbidden", "Forbidden - Admin or auditor role required"
+)
 PASSWORD_CHANGE_REQUIRED: Final = Refusal(
     403, "password_change_required",
     "Forbidden - The password was generated and must be changed first",
 )
+OTP_SETUP_REQUIRED: Final = Refusal(
+    403, "otp_setup_required",
+    "Forbidden - Admins need a second factor here; set it up first (auth/otp-begin.php)",
+)
+CONFIRM_PASSWORD: Final = Refusal(
+    403, "confirm_password", "Forbidden - Give your password again (auth/confirm.php), then repeat"
+)
 NOT_FOUND: Final = Refusal(404, "not_found", "Not found")
 NO_SUCH_RUN: Final = Refusal(404, "no_such_run", "There is no run with this id")
+NO_SUCH_TOKEN: Final = Refusal(404, "no_such_token", "There is no token of this id")
+NO_SUCH_SESSION: Final = Refusal(404, "no_such_session", "There is no such session of yours")
 CROSS_SITE: Final = Refusal(
     403, "cross_site", "Forbidden - Request from another site; see CORS_ALLOWED_ORIGINS"
 )
@@ -89,6 +115,9 @@ TOO_LARGE: Final = Refusal(413, "body_too_large", "The body is larger than 64 Ki
 EMPTY_BODY: Final = Refusal(400, "empty_body", "The body is empty; a JSON object is expected")
 USER_UNKNOWN: Final = Refusal(404, "user_unknown", "There is no account of this name")
 USER_EXISTS: Final = Refusal(409, "user_exists", "There is an account of this name")
+OTP_STATE: Final = Refusal(
+    409, "otp_state", "The second factor is on already, or was not begun; see auth/otp.php"
+)
 LAST_ADMIN: Final = Refusal(
     409, "last_admin", "This is the last active admin; make another account an admin first"
 )
@@ -160,6 +189,11 @@ def of_error(error: FarcopyError) -> Refusal:
             return Refusal(409, error.code, error.text, more=more)
         case RunAlreadyOn() | RunCutOff() | NoRunOn() | NotFrozen() | NothingLost():
             return Refusal(409, error.code, error.text)
+        case PasswordForUnseen():
+            more_fields = dict.fromkeys(error.fields, "was changed by somebody else")
+            return Refusal(409, error.code, error.text, more={"fields": more_fields})
+        case ConfirmationRequired():
+            return CONFIRM_PASSWORD
         case ChangedMeanwhile():
             return Refusal(412, error.code, error.text)
         case ConfigError():

@@ -259,11 +259,34 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+_OTP = ("With a second factor: the six digits its app shows, or a recovery code. Without it the "
+        "answer is 401 otp_required, once the password is right.")
+
+
 class LoginBody(Body):
     username: str = told("The account's name.", "admin", min_length=1, max_length=150)
     password: str = told(
         "Its password.", "correct horse battery staple", min_length=1, max_length=4096
     )
+    otp: str = told(_OTP, "492039", default="", max_length=40)
+
+
+class ConfirmBody(Body):
+    password: str = told(
+        "The password of the account that is signed in.", "correct horse battery staple",
+        min_length=1, max_length=4096,
+    )
+    otp: str = told(_OTP, "492039", default="", max_length=40)
+
+
+class ConfirmedData(BaseModel):
+    confirmed_for_s: int = told(
+        "So many seconds this session may do what needs the password again.", 300
+    )
+
+
+class ConfirmedAnswer(Answer):
+    data: ConfirmedData = told("For how long.", example_of(ConfirmedData))
 
 
 class PasswordBody(Body):

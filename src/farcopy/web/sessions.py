@@ -8,7 +8,7 @@ import logging
 import secrets
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
@@ -19,8 +19,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from farcopy.store import configuration
 from farcopy.store.health import HEALTH
 from farcopy.store.models import Session, User
+from farcopy.store.sign_ins import is_over
 from farcopy.store.users import lock_as_checked
 from farcopy.web.call import call_of
 
@@ -29,6 +31,9 @@ MAX_SESSIONS: Final = 5
 """Of one account; one more ends the one that was longest unused."""
 _TOUCH_EVERY: Final = timedelta(minutes=1)
 """A write per request would be dear; the idle end is at most this much early."""
+CONFIRMED_FOR: Final = timedelta(minutes=5)
+"""How long a password that was given counts for what a session alone may not do."""
+MAX_AGENT: Final = 200
 
 
 _unsaved_uses: dict[str, datetime] = {}
@@ -56,23 +61,35 @@ def open_session(request: HttpRequest) -> Session | None:
     return session
 
 
-def is_over(signed_in_at: datetime, last_used_at: datetime, now: datetime) -> bool:
-    """Past the absolute or the idle end, or dated by a clock that was ahead by more than that."""
-    return (
-        abs(now - signed_in_at) > settings.SESSION_ABSOLUTE
-        or abs(now - last_used_at) > settings.SESSION_IDLE
-    )
+def confirmed_for(session: Session, now: datetime) -> timedelta:
+    """How much longer the password counts as just given; none when it is too long ago."""
+    if session.confirmed_at is None or session.confirmed_at > now + CONFIRMED_FOR:
+        return timedelta()  # of a clock that was ahead
+    return max(session.confirmed_at + CONFIRMED_FOR - now, timedelta())
 
 
-def touch(session: Session) -> None:
-    """Put the idle end off."""
+def confirm(request: HttpRequest, checked: User) -> None:
+    """The password was given again. Raises: CheckedNoLonger, when it is another one by now."""
+    session = call_of(request).session
+    with transaction.atomic():
+        lock_as_checked(checked)
+        if session is not None:
+            session.confirmed_at = timezone.now()
+            session.save(update_fields=["confirmed_at"])
+
+
+def touch(session: Session, address: str = "") -> None:
+    """Put the idle end off. address: whence it is used now."""
     now = timezone.now()
     key = session.id_hash
     if abs(now - _unsaved_uses.get(key, session.last_used_at)) < _TOUCH_EVERY:
         return
     try:
         if HEALTH.trouble is None:
-            Session.objects.filter(pk=key).update(last_used_at=now)
+            used: dict[str, Any] = {"last_used_at": now}
+            if address:
+                used["ip_address"] = address
+            Session.objects.filter(pk=key).update(**used)
             _unsaved_uses.pop(key, None)
             return
     except DatabaseProblem:
@@ -82,9 +99,12 @@ def touch(session: Session) -> None:
         _unsaved_uses[key] = now
 
 
-def sign_in(request: HttpRequest, checked: User, response: HttpResponse) -> User:
+def sign_in(
+    request: HttpRequest, checked: User, response: HttpResponse, *, is_confirmed: bool = True
+) -> User:
     """A new session under a new id; one that came with the request is worthless after.
 
+    is_confirmed: all was given that is asked for when it is asked for again.
     checked: the account as its password was checked. The account as it is now is returned.
     Raises: CheckedNoLonger.
     """
@@ -95,9 +115,14 @@ def sign_in(request: HttpRequest, checked: User, response: HttpResponse) -> User
         user = lock_as_checked(checked)
         _end(request)
         _end_old_ones(user, now)
-        Session.objects.create(
+        call_of(request).session = Session.objects.create(
             id_hash=_hash(session_id), user=user, password_mark=_mark(user),
             signed_in_at=now, last_used_at=now,
+            confirmed_at=now if is_confirmed else None,
+            # What was there when it began is not taken for somebody's change meanwhile.
+            settings_seen=configuration.version_counted(),
+            ip_address=call_of(request).address,
+            user_agent=_printable(request.META.get("HTTP_USER_AGENT", ""))[:MAX_AGENT],
         )
         # axes forgets the wrong passwords before, Django notes the last login.
         user_logged_in.send(sender=User, request=request, user=user)
@@ -132,6 +157,10 @@ def _end_old_ones(user: User, now: datetime) -> None:
     of_account = Session.objects.filter(user=user).order_by("-last_used_at")
     kept = list(of_account.values_list("pk", flat=True)[: MAX_SESSIONS - 1])
     of_account.exclude(pk__in=kept).delete()
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "�" for char in text)
 
 
 def _cookie_of(request: HttpRequest) -> str:

@@ -158,6 +158,18 @@ class Health(BaseModel):
     files: FileCounts = told("The counts behind it.", example_of(FileCounts))
 
 
+class UnconfirmedChange(BaseModel):
+    first_at: str = told("The first time (YYYY-MM-DD HH:MM:SS, configured time zone).",
+                         "2025-11-22 10:30:45")
+    changed_at: str = told("The last time.", "2025-11-22 10:30:45")
+    times: int = told("How often.", 1)
+    username: str = told("Whose session, or whose token.", "erika")
+    ip_address: str = told("Whence; empty when that is not known.", "10.0.0.5")
+    token: str = told("The token's name; empty when it was a session.", "")
+    fields: list[str] = told("All settings that were moved.", ["ftp_host", "ftp_username"])
+    text: str = told("All of it in one sentence.", "erika changed ftp_host on …")
+
+
 class StatusData(BaseModel):
     last_sync: LastSync | None = told(
         "The last finished run; null before the first.", example_of(LastSync)
@@ -187,6 +199,12 @@ class StatusData(BaseModel):
         "Why sync stands still until confirm-changes; null when it does not.", None
     )
     warnings: Warnings
+    unconfirmed_changes: list[UnconfirmedChange] = told(
+        "Changes of destination or sources of the last seven days, by a session whose password "
+        "was given more than five minutes before, or by a token: one for each account, address and "
+        "token, the newest first, at most 50.",
+        [],
+    )
 
 
 class StatusAnswer(Answer):

@@ -16,7 +16,23 @@ export class ApiError extends Error {
   }
 }
 
-async function call(method, path, { body, query, headers = {} } = {}) {
+// How the password is asked for again where a call needs it; resolves to whether it was given.
+let confirmPassword = async () => false;
+export function whenConfirmationIsNeeded(work) {
+  confirmPassword = work;
+}
+
+// A call that needs the password again is repeated once it was given.
+async function call(method, path, given = {}) {
+  try {
+    return await once(method, path, given);
+  } catch (error) {
+    if (error.code !== "confirm_password" || !(await confirmPassword())) throw error;
+    return once(method, path, given);
+  }
+}
+
+async function once(method, path, { body, query, headers = {} } = {}) {
   const options = { method, credentials: "same-origin", headers: { ...headers } };
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
@@ -42,16 +58,33 @@ export function asQuery(values = {}) {
   return given.length ? `?${new URLSearchParams(given)}` : "";
 }
 
+// Auditors read by routes of their own: those of the reference are the admins'.
+let reads;
+export function readAs(role) {
+  const [status, settings] = role === "auditor" ? ["read/status.php", "read/config.php"] : ["sync/status.php", "sync/get-config.php"];
+  reads = { status, settings };
+}
+
+readAs("admin");
+
 const get = (path, query) => call("GET", path, { query });
 const post = (path, body) => call("POST", path, { body });
 
 export const api = {
   me: () => get("auth/me.php"),
-  login: (username, password) => post("auth/login.php", { username, password }),
+  login: (body) => post("auth/login.php", body),
   logout: () => post("auth/logout.php"),
   changePassword: (body) => post("auth/password.php", body),
+  otp: () => get("auth/otp.php"),
+  beginOtp: () => post("auth/otp-begin.php"),
+  enableOtp: (body) => post("auth/otp-enable.php", body),
+  disableOtp: () => post("auth/otp-disable.php"),
+  sessions: () => get("auth/sessions.php"),
+  endSession: (name) => post("auth/end-session.php", { session: name }),
+  endSessions: (body) => post("auth/end-sessions.php", body),
+  confirm: (body) => post("auth/confirm.php", body),
 
-  status: () => get("sync/status.php"),
+  status: () => get(reads.status),
   chart: (days) => get("sync/chart.php", { days }),
   runs: (query) => get("sync/runs.php", query),
   run: (query) => get("sync/run.php", query),
@@ -61,10 +94,11 @@ export const api = {
   acceptLosses: () => post("sync/accept-losses.php"),
   confirmChanges: () => post("sync/confirm-changes.php"),
 
-  settings: () => get("sync/get-config.php"),
-  // version: as settings() told it; null: whatever anybody else has changed.
+  settings: () => get(reads.settings),
+  // version: as settings() told it; null: whatever anybody else has changed. What moves
+  // destination or sources is done with the password only.
   changeSettings: (changes, version = null) => call("POST", "sync/configure-sync.php",
-    { body: changes, headers: version ? { "If-Match": version } : {} }),
+    { body: changes, headers: { Prefer: "step-up", ...(version ? { "If-Match": version } : {}) } }),
   sources: () => get("sync/sources.php"),
   folders: (path) => get("sync/folders.php", { path }),
   doctor: ({ skipsRefused = false } = {}) => post("sync/doctor.php", { skip_refused_login: skipsRefused }),
@@ -73,7 +107,13 @@ export const api = {
   addPerson: (body) => post("users/add.php", body),
   changePerson: (body) => post("users/change.php", body),
   resetPassword: (username) => post("users/reset-password.php", { username }),
+  resetOtp: (username) => post("users/reset-otp.php", { username }),
+  endUserSessions: (username) => post("users/end-sessions.php", { username }),
   unlock: (username) => post("users/unlock.php", { username }),
+
+  tokens: () => get("tokens/list.php"),
+  addToken: (body) => post("tokens/add.php", body),
+  revokeToken: (id) => post("tokens/revoke.php", { id }),
 
   audit: (query) => get("audit/list.php", query),
 };

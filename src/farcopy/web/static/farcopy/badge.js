@@ -8,7 +8,7 @@ const LOOKS = {
   stored: ["good", "Stored since"], verified: ["good", "Stored and verified"],
   pending: ["busy", "Due"], uploading: ["busy", "On its way"], vanished: ["idle", "Gone from source"],
   skipped: ["idle", "Skipped"],
-  active: ["good", "Active"], disabled: ["idle", "Disabled"], locked: ["warn", "Locked out"],
+  over: ["idle", "Over"], active: ["good", "Active"], disabled: ["idle", "Disabled"], locked: ["warn", "Locked out"],
 };
 
 export function badge(name, words = "") {

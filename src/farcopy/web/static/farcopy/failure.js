@@ -11,6 +11,10 @@ export function explain(error) {
     session.end();
   } else if (error.code === "password_change_required") {
     window.location.hash = "#/password";
+  } else if (error.code === "otp_setup_required") {
+    window.location.hash = "#/account";
+  } else if (error.code === "confirm_password") {
+    tell("Nothing was changed: your password was not given.", "idle");
   } else if (error.status === 0) {
     tell("farcopy cannot be reached; nothing was changed. Try again when it answers.", "bad");
   } else {

@@ -2,6 +2,7 @@
 
 import { h, setText } from "./dom.js";
 import { duration, number, rate, size } from "./format.js";
+import { session } from "./session.js";
 
 const PHASES = {
   scanning: "Looking through the sources", transferring: "Copying", settling: "Waiting for files to come to rest",
@@ -14,7 +15,7 @@ export function livePanel(onCancel) {
   const cancel = h("button", { type: "button", class: "plain small-button", onclick: onCancel }, "Cancel this sync");
   const values = { Files: h("dd"), Failed: h("dd"), Data: h("dd"), Rate: h("dd"), "Time left": h("dd"), Connections: h("dd") };
   const element = h("section", { class: "panel live", hidden: true, "aria-labelledby": "live-heading" },
-    h("div", { class: "head" }, heading, cancel), bar,
+    h("div", { class: "head" }, heading, session.canSteer && cancel), bar,
     h("dl", { class: "numbers" }, Object.entries(values).map(([name, value]) => h("div", {}, h("dt", {}, name), value))));
 
   function draw(run) {

@@ -1,6 +1,7 @@
 // The page: who is signed in decides whether a view or sign-in is shown; the address, which view.
 
-import { api } from "./api.js";
+import { api, readAs, whenConfirmationIsNeeded } from "./api.js";
+import { askForPassword } from "./confirming.js";
 import { fill, h } from "./dom.js";
 import { dropAllDrafts } from "./draft.js";
 import { during, explain } from "./failure.js";
@@ -18,7 +19,13 @@ const VIEWS = {
   people: () => import("./views/people.js"),
   audit: () => import("./views/audit.js"),
   password: () => import("./views/password.js"),
+  account: () => import("./views/account.js"),
 };
+const OWN = ["password", "account"];
+// What an auditor has instead, and what only who steers has.
+const READ = { ...VIEWS, settings: () => import("./views/settings_read.js") };
+const STEERING = ["setup", "connection"];
+for (const name of STEERING) delete READ[name];
 const main = document.getElementById("main");
 const navigation = document.getElementById("navigation");
 const who = document.getElementById("who");
@@ -58,10 +65,9 @@ async function show() {
 function viewFor(address) {
   if (!session.account) return () => import("./views/sign_in.js");
   if (session.account.must_change_password) return VIEWS.password;
-  if (session.account.role !== "admin" && address.name !== "password") {
-    return () => import("./views/no_access.js");
-  }
-  return VIEWS[address.name] || (() => import("./views/not_found.js"));
+  if (!session.canRead && !OWN.includes(address.name)) return () => import("./views/no_access.js");
+  const views = session.canSteer || !session.canRead ? VIEWS : READ;
+  return views[address.name] || (() => import("./views/not_found.js"));
 }
 
 // A view that could not even begin: there is no such run, or nobody answers.
@@ -81,8 +87,9 @@ function focusHeading() {
 function markNavigation({ name }) {
   const isIn = session.account !== null;
   document.body.classList.toggle("signed-out", !isIn);
-  navigation.hidden = !isIn || session.account.role !== "admin" || session.account.must_change_password;
+  navigation.hidden = !isIn || !session.canRead || session.account.must_change_password;
   for (const link of navigation.querySelectorAll("a")) {
+    link.hidden = !session.canSteer && STEERING.includes(link.getAttribute("href").slice(2));
     const isHere = link.getAttribute("href") === `#/${name === "run" ? "runs" : name}`;
     if (isHere) {
       link.setAttribute("aria-current", "page");
@@ -90,7 +97,7 @@ function markNavigation({ name }) {
     } else link.removeAttribute("aria-current");
   }
   fill(who, isIn && [
-    h("a", { href: "#/password", title: "Change my password" }, session.account.username),
+    h("a", { href: "#/account", title: "My account" }, session.account.username),
     h("button", { type: "button", class: "link", onclick: signOut }, "Sign out"),
   ]);
 }
@@ -105,7 +112,8 @@ function signOut(event) {
 
 // The address stays through sign-in: it is where one wanted to be.
 session.whenBegun((account) => {
-  if (account.role === "admin" && !account.must_change_password) askNow();
+  readAs(account.role);
+  if (session.canRead && !account.must_change_password) askNow();
   show();
 });
 session.whenEnded(() => {
@@ -113,6 +121,8 @@ session.whenEnded(() => {
   show();
 });
 window.addEventListener("hashchange", show);
+
+whenConfirmationIsNeeded(askForPassword);
 
 // With "#main" alone the router would look for a view of that name.
 document.getElementById("skip").addEventListener("click", (event) => {

@@ -9,6 +9,13 @@ export const session = {
   get account() {
     return account;
   },
+  // Only an admin steers; an auditor reads.
+  get canSteer() {
+    return account?.role === "admin";
+  },
+  get canRead() {
+    return account?.role === "admin" || account?.role === "auditor";
+  },
   // Whether the last one ended without anybody having wanted it.
   get isExpired() {
     return isExpired;

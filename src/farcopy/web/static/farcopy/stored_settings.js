@@ -5,6 +5,8 @@ import { api } from "./api.js";
 import { fill, h, icon } from "./dom.js";
 import { FIELDS, labelOf, shownValue } from "./settings_fields.js";
 
+const LOGIN = ["ftp_host", "ftp_port", "ftp_username"];
+
 export class StoredSettings {
   static async read() {
     const stored = new StoredSettings();
@@ -18,11 +20,17 @@ export class StoredSettings {
     this.version = answer.version;
   }
 
+  // A password goes to the server that stands on this page, and to no other.
+  withLogin(changes) {
+    if (!changes.ftp_password) return changes;
+    return { ...Object.fromEntries(LOGIN.map((name) => [name, this.values[name]])), ...changes };
+  }
+
   // Whether what was typed is stored now. If not, what hinders stands at its field, or at `place`.
   async save(form, place) {
     place.replaceChildren();
     const saved = await form.send(async () => {
-      const answer = await api.changeSettings(form.changes(), this.version);
+      const answer = await api.changeSettings(this.withLogin(form.changes()), this.version);
       this.version = answer.version;
       return answer;
     }, async (error) => {
@@ -30,12 +38,21 @@ export class StoredSettings {
       const { values } = this;
       await this.refresh();
       form.rebase({ ...this.values, ftp_password: "" });
+      dropMovedPassword(form, values, this.values);
       tellChanges(form, place, values, this.values);
       return true;
     });
     if (saved) this.values = saved;
     return saved !== null;
   }
+}
+
+// A password that was typed for one server is not one click away from another.
+function dropMovedPassword(form, before, now) {
+  const isMoved = [...LOGIN, "ftp_tls", "ftp_tls_ca", "ftp_tls_fingerprint"].some((name) => before[name] !== now[name]);
+  if (!isMoved || !form.changes().ftp_password) return;
+  form.edit({ ftp_password: "" });
+  form.showErrors({ fields: { ftp_password: "where it goes was changed: look, then type it again" } });
 }
 
 // What somebody else has changed: before, now, and what one has typed oneself, which stays on top.

@@ -34,6 +34,7 @@ export async function askNow() {
     for (const work of listeners) work(last);
   } catch (error) {
     if (error.isSignedOut) session.end();
+    else if (error.code === "otp_setup_required") window.location.hash = "#/account";
     else lost();
     delay = LOST_MS;
   } finally {

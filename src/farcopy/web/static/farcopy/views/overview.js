@@ -10,6 +10,7 @@ import { livePanel } from "../live.js";
 import { tell } from "../notice.js";
 import { runRow, runTable } from "../run_table.js";
 import { withLabels } from "../settings_fields.js";
+import { session } from "../session.js";
 import { askNow, onStatus } from "../watch.js";
 
 export const title = () => "Overview";
@@ -88,6 +89,7 @@ class Hero {
   actions({ health, frozen, last_sync: last, service_running: canSync }) {
     const sync = (kind = "", text = "Sync now") => h("button", { type: "button", class: kind, onclick: (event) => syncNow(event.currentTarget) }, text);
     const run = last && h("a", { class: "button plain", href: `#/runs/${last.id}` }, "Show the run");
+    if (!session.canSteer) return ["failed", "broke_off", "files_failed", "unreadable", "unsendable"].includes(health.code) ? [run] : [];
     switch (health.code) {
       case "setup": return [h("a", { class: "button", href: "#/setup" }, "Set it up")];
       case "frozen": return [h("button", { type: "button", class: "danger", onclick: (event) => confirmChanges(event.currentTarget, frozen) }, frozen?.emptied_sources.length ? "Gone on purpose …" : "The changes are meant …"),
@@ -141,7 +143,7 @@ function nextFact({ configuration: schedule, current_sync: current, now, frozen,
   if (health.code === "setup") return fact("Next sync", "–");
   if (!schedule.sync_enabled) {
     const enable = h("button", { type: "button", class: "link", onclick: (event) => enableAuto(event.currentTarget) }, "Switch it on");
-    return fact("Next sync", "by hand", ["Automatic sync is off. ", enable]);
+    return fact("Next sync", "by hand", ["Automatic sync is off. ", session.canSteer && enable]);
   }
   const every = `every ${duration(schedule.sync_interval * 60)}`;
   if (frozen) return fact("Next sync", "stands still", "until the changes are confirmed");
@@ -173,7 +175,8 @@ function heldFact({ health, last_verification: seen, now }) {
 }
 
 function drawWarnings(place, status) {
-  const texts = status.warnings.filter((text) => !text.startsWith(FROZEN) && !text.startsWith("nothing can be recorded"));
+  const texts = [...status.warnings.filter((text) => !text.startsWith(FROZEN) && !text.startsWith("nothing can be recorded")),
+    ...status.unconfirmed_changes.map(({ text }) => text)];
   const key = texts.join("|");
   if (key === place.dataset.key) return;
   place.dataset.key = key;

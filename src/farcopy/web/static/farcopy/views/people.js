@@ -9,12 +9,14 @@ import { Form } from "../form.js";
 import { capital } from "../format.js";
 import { tell } from "../notice.js";
 import { session } from "../session.js";
+import { tokensPanels } from "../tokens_panel.js";
 
 export const title = () => "People";
-const ROLES = [["admin", "Admin"], ["radiologist", "Radiologist"], ["technician", "Technician"], ["viewer", "Viewer"]];
+const ROLES = [["admin", "Admin"], ["auditor", "Auditor"], ["radiologist", "Radiologist"], ["technician", "Technician"], ["viewer", "Viewer"]];
 const CAN = "Sees and steers everything here: settings, syncs, accounts, the audit trail.";
-const CANNOT = "May sign in and change the own password, and nothing else: no status, no settings, no sync. Only admins use farcopy; this role is for the viewer beside it.";
-const meaning = (role) => (role === "admin" ? CAN : CANNOT);
+const CANNOT = "May sign in and change the own password, and nothing else: no status, no settings, no sync. Only admins and auditors use farcopy; this role is for the viewer beside it.";
+const READS = "Reads everything here, and changes nothing.";
+const meaning = (role) => ({ admin: CAN, auditor: READS })[role] || CANNOT;
 
 export async function open(main) {
   const body = h("tbody");
@@ -26,13 +28,14 @@ export async function open(main) {
     body);
   main.append(
     h("div", { class: "page-head" }, h("h1", { tabindex: -1 }, "People"),
-      h("p", {}, "Only admins may see and steer farcopy. The other roles are kept for the viewer.")),
-    h("div", { class: "stack" }, told, h("section", { class: "panel", "aria-label": "Accounts" }, table), adding()));
+      h("p", {}, "Only admins may steer farcopy; auditors read all of it. The other roles are kept for the viewer.")),
+    h("div", { class: "stack" }, told, h("section", { class: "panel", "aria-label": "Accounts" }, table), session.canSteer && adding(),
+      await tokensPanels()));
   await refresh();
 
   async function refresh() {
-    const { users } = (await api.people()).data;
-    fill(body, users.map(row));
+    const { users, with_otp: withOtp } = (await api.people()).data;
+    fill(body, users.map((person) => row(person, withOtp.includes(person.username))));
   }
 
   function adding() {
@@ -63,27 +66,30 @@ export async function open(main) {
     }
   }
 
-  function row(person) {
+  function row(person, hasOtp) {
     const isMe = person.username === session.account.username;
     return h("tr", {},
       h("td", { class: "path" }, person.username, isMe && h("span", { class: "quiet-text" }, " (you)")),
       h("td", {}, roleChoice(person, isMe)),
-      h("td", {}, states(person)),
+      h("td", {}, states(person), hasOtp && h("div", { class: "reason" }, "with a second factor")),
       h("td", { "data-label": "Last signed in" }, person.last_login_at?.slice(0, 16) ?? "never"),
-      h("td", { class: "wide" }, h("div", { class: "buttons" }, actions(person, isMe))));
+      h("td", { class: "wide" }, h("div", { class: "buttons" }, actions(person, isMe, hasOtp))));
   }
 
   function roleChoice(person, isMe) {
-    if (isMe) return capital(person.role);
+    if (isMe || !session.canSteer) return capital(person.role);
     return h("select", { class: "compact", "aria-label": `Role of ${person.username}`, onchange: (event) => change(event.currentTarget, person, { role: event.currentTarget.value }) },
       ROLES.map(([value, text]) => h("option", { value, selected: value === person.role }, text)));
   }
 
-  function actions(person, isMe) {
-    if (isMe) return h("a", { href: "#/password", class: "button plain small-button" }, "Change my password");
+  function actions(person, isMe, hasOtp) {
+    if (isMe) return h("a", { href: "#/account", class: "button plain small-button" }, "My account");
+    if (!session.canSteer) return [];
     const button = (text, work, kind = "plain") => h("button", { type: "button", class: `${kind} small-button`, "aria-label": `${text}: ${person.username}`, onclick: (event) => work(event.currentTarget) }, text);
     return [
       person.is_locked_out && button("Unlock", (target) => work(target, () => api.unlock(person.username), `${person.username} may try again.`)),
+      button("End sessions", (target) => work(target, () => api.endUserSessions(person.username), `${person.username} is signed out everywhere.`)),
+      hasOtp && button("Take second factor away", (target) => takeOtp(target, person)),
       button("New password", (target) => reset(target, person)),
       person.is_active ? button("Disable", (target) => disable(target, person), "danger")
         : button("Enable", (target) => change(target, person, { is_active: true })),
@@ -95,6 +101,13 @@ export async function open(main) {
   async function disable(target, person) {
     const text = `${person.username} is signed out at once and cannot sign in until enabled again.`;
     if (await ask(`Disable ${person.username}?`, text, "Disable")) await change(target, person, { is_active: false });
+  }
+
+  async function takeOtp(target, person) {
+    const text = "For who has lost telephone and recovery codes. From then on the password alone signs in: be sure who asks for it.";
+    if (await ask(`Take ${person.username}'s second factor away?`, text, "Take it away")) {
+      await work(target, () => api.resetOtp(person.username), `${person.username} signs in with the password alone.`);
+    }
   }
 
   async function reset(target, person) {

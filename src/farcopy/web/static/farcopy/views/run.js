@@ -8,6 +8,7 @@ import { fill, h, icon } from "../dom.js";
 import { during } from "../failure.js";
 import { capital, count, duration, number, rate, size, when } from "../format.js";
 import { tell } from "../notice.js";
+import { session } from "../session.js";
 import { withLabels } from "../settings_fields.js";
 
 export const title = ({ id }) => `Run ${id}`;
@@ -75,7 +76,7 @@ function files(data, list) {
   }
 
   add(data);
-  const canRetry = list === "unsent" && data.files.some((file) => file.state === "failed");
+  const canRetry = session.canSteer && list === "unsent" && data.files.some((file) => file.state === "failed");
   return h("section", { class: "panel" },
     h("div", { class: "head" },
       h("nav", { class: "tabs", "aria-label": "Which files" }, Object.entries(LISTS).map(([name, { tab: text }]) => tab(run, name, list, text))),
@@ -99,7 +100,7 @@ function tab(run, name, current, text) {
 
 function fileRow(run, file, now) {
   const action = h("td", { class: "number" });
-  if (file.state === "failed" && file.outcome === "failed") {
+  if (session.canSteer && file.state === "failed" && file.outcome === "failed") {
     fill(action, h("button", { type: "button", class: "plain small-button", "aria-label": `Try again: ${file.path}`,
       onclick: (event) => retry(event.currentTarget, { run_id: run.id, file_id: file.id }) }, "Try again"));
   }

@@ -75,7 +75,7 @@ export async function open(main, { query }) {
       }
       settle();
       tell("Saved.", "good", { text: "Examine the connection", work: () => { window.location.hash = "#/connection"; } });
-      await askNow();
+      askNow(); // not waited for: the next save is not to be swallowed meanwhile
     });
   }
 }
