@@ -22,6 +22,7 @@ AUDITED: Final[Mapping[str, tuple[str, ...]]] = {
     "verify": (),
     "fetch": (),
     "rebuild": (),
+    "audit acknowledge": (),
     "audit export": (),
     "audit prune": (),
     "key rotate": (),

@@ -13,9 +13,11 @@ from django.db import Error as DatabaseProblem
 
 from farcopy.core.errors import KeyMismatch, KeyUnusable
 from farcopy.core.ledger_errors import LedgerTrouble
-from farcopy.store import audit
+from farcopy.store import audit, seals
 from farcopy.store.audit_models import AuditHead
+from farcopy.store.chain import Head
 from farcopy.store.health import HEALTH
+from farcopy.store.seals import Kept
 
 SERVICE = "service"
 COMMAND_LINE = "cli"
@@ -52,27 +54,45 @@ class ChainView:
 
     @property
     def status(self) -> str:
-        if self.checked_at is None:
-            return "unverified"
-        return "broken" if self.problems else "ok"
+        if self.problems:
+            return "broken"
+        return "unverified" if self.checked_at is None else "ok"
 
 
 def last_check() -> ChainView:
     row = AuditHead.objects.filter(pk=1).first()
+    # What was found stands in the home too: who writes the database can empty it there.
+    problems = seals.read().problems
     if row is None:
-        return ChainView()
-    return ChainView(row.checked_at, row.entries_checked, tuple(row.problems))
+        return ChainView(problems=problems)
+    return ChainView(row.checked_at, row.entries_checked, problems or tuple(row.problems))
 
 
 def warnings() -> Iterator[str]:
     """What an admin should know of the trail, in whole sentences."""
+    kept = seals.read()  # before the head: it is never ahead of it then
     row = AuditHead.objects.filter(pk=1).first()
     if row is None:
+        if audit.was_begun():
+            yield "the audit trail was taken away: farcopy audit verify tells what was found"
         return
-    if row.problems:
+    if row.problems or kept.problems or _is_at_odds(audit.head_of(row), kept):
         yield "the audit trail was changed by somebody: farcopy audit verify tells what was found"
     if row.sent_problem:
         yield (
             f"the mark of the audit trail could not be put on the remote ({row.sent_problem}); "
             "the next sync that sends something tries again"
         )
+
+
+def _is_at_odds(head: Head, kept: Kept) -> bool:
+    """What can be seen at a glance, before the next whole check. Needs no key."""
+    if head.broken_after is not None or (head.is_anchored and not kept.exists):
+        return True
+    closed = head.closed_chains
+    return any(
+        found.mark is None or (found.mark.chain_id not in closed and (
+            found.mark.chain_id != head.chain_id or found.mark.sequence > head.sequence
+        ))
+        for found in kept.marks if found.digest not in closed
+    )
