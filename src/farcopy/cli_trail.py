@@ -87,6 +87,24 @@ def _verify_data(result: "Verified") -> dict[str, object]:
     }
 
 
+@trail.command("name")
+def audit_name() -> None:
+    """Print what stands in the trail for a name that is no account's.
+
+    What is typed as a name at a failed sign-in is often a password: of a name without an
+    account only a keyed hash is kept. This reads a name, unseen, and prints its hash: one line
+    for each master key there was, the present one first.
+    """
+    set_up()
+    from farcopy.store import typed_names
+
+    name = click.prompt("Name", hide_input=True, err=True) if sys.stdin.isatty() else (
+        sys.stdin.readline().rstrip("\r\n")
+    )
+    for label in typed_names.labels(name).values():
+        click.echo(label)
+
+
 @trail.command("acknowledge")
 @click.option("--reason", required=True, metavar="TEXT",
               help="Why, for the entry that tells of it: a restored backup, an inquiry that is "

@@ -14,6 +14,7 @@ from ninja import Router
 
 from farcopy.store import lockout, users
 from farcopy.store.models import User
+from farcopy.store.typed_names import kept_name
 from farcopy.store.users import CheckedNoLonger, UserProblem
 from farcopy.web import refusals, sessions
 from farcopy.web.call import call_of, user_of
@@ -42,16 +43,16 @@ def login(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
     username, secret = fields.username(), fields.password()
     fields.check()
     # Signed in or not: what counts from here is who signs in.
-    call.user, call.tried_username = None, username
+    call.user, call.tried_username = None, kept_name(username)
     checked = _check_password(request, username, secret)
     if checked is None:
         raise Refused(refusals.BAD_CREDENTIALS)
     try:
         with transaction.atomic():
             user = sessions.sign_in(request, checked, response)
-            lockout.remember_address(user, call.address)
+            lockout.remember_address(user, call.sender)
     except CheckedNoLonger as error:
-        tell(request, "login.failed", username)
+        tell(request, "login.failed", call.tried_username)
         raise Refused(refusals.BAD_CREDENTIALS) from error
     call.user = user
     tell(request, "login.succeeded", user.username)
@@ -124,18 +125,27 @@ def password(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
 
 def _check_password(request: HttpRequest, username: str, secret: str) -> User | None:
     """The user, or None for a wrong password. Raises: Refused (429) while locked."""
-    with hashing():
-        # Within: of a hundred tries at once, all but the first few meet the lock.
-        wait_s = lockout.wait_s(username, call_of(request).address)
-        if wait_s:
-            tell(request, "login.locked", username)
-            text = "Too many failed attempts; try again later"
-            raise Refused(refusals.too_many("too_many_attempts", text, wait_s))
+    call = call_of(request)
+    name = call.tried_username or username
+    # Before, so that who is locked takes nobody's place in the room; and within, for of a
+    # hundred tries at once all but the first few are to meet the lock.
+    _refuse_locked(request, name)
+    share = f"{name} at home" if lockout.is_at_home(name, call.sender) else call.sender
+    with hashing(share, is_stranger=share == call.sender):
+        _refuse_locked(request, name)
         user = authenticate(request, username=username, password=secret)
     if not isinstance(user, User):
-        tell(request, "login.failed", username)
+        tell(request, "login.failed", name)
         return None
     return user
+
+
+def _refuse_locked(request: HttpRequest, name: str) -> None:
+    wait_s = lockout.wait_s(name, call_of(request).sender)
+    if wait_s:
+        tell(request, "login.locked", name)
+        text = "Too many failed attempts; try again later"
+        raise Refused(refusals.too_many("too_many_attempts", text, wait_s))
 
 
 def _account(user: User) -> Account:
