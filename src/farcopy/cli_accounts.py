@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import click
 
+from farcopy.cli_audited import changing
 from farcopy.process import set_up
 from farcopy.saying import printable, say
 
@@ -166,7 +167,8 @@ def _change(change: Callable[[], None], **given: str) -> None:
     from farcopy.store.users import UserProblem, UserUnknown
 
     try:
-        change()
+        with changing():
+            change()
     except UserProblem as problem:
         value = given.get(problem.field)
         named = f" (given: {shlex.quote(value)})" if value is not None else ""

@@ -31,17 +31,26 @@ def note(
 ) -> bool:
     """Write an event into the trail; False, and a line in the log, when that cannot be done."""
     try:
-        if HEALTH.damage is not None:
-            raise HEALTH.damage  # nothing is written into a damaged file
-        audit.record(
-            action=action, username=username, ip_address=address, details=details or {}
-        )
+        record(action, username=username, address=address, details=details)
     except (LedgerTrouble, KeyMismatch, KeyUnusable, DatabaseProblem) as error:
         _log.error(  # a traceback may quote what could not be stored
             "audit.gap", extra={"action": action, "error": type(error).__name__}
         )
         return False
     return True
+
+
+def record(
+    action: str, *, username: str = "", address: str = SERVICE,
+    details: Mapping[str, object] | None = None,
+) -> None:
+    """As `note`, within the transaction of what it tells of: both are committed, or neither.
+
+    Raises: LedgerTrouble, KeyMismatch, KeyUnusable.
+    """
+    if HEALTH.damage is not None:
+        raise HEALTH.damage  # nothing is written into a damaged file
+    audit.record(action=action, username=username, ip_address=address, details=details or {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import atexit
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -31,6 +32,8 @@ from farcopy.web.tally import Tally
 
 log = logging.getLogger("farcopy.web")
 MAX_PATH = 200
+OK = 200
+"""What an answer will be once its change is committed."""
 GAP_ACTION = "audit.gap"
 SHARED_ACTION = "audit.shared"
 TROUBLED_BUSY_S = 0.1
@@ -48,7 +51,8 @@ class AuditMiddleware:
         response = self.get_response(request)
         if is_api(request) and request.method != "OPTIONS":
             call = call_of(request)
-            if not _shares_a_row(call):
+            is_written = call.recorded_status == response.status_code
+            if not is_written and not _shares_a_row(call):
                 _record(request, call, response.status_code)
             _write_shared()
         return response
@@ -169,20 +173,7 @@ def _record(request: HttpRequest, call: Call, status: int) -> None:
         if is_troubled:
             wait_at_most(TROUBLED_BUSY_S)
         with transaction.atomic():
-            if lost is not None:
-                _write(GAP_ACTION, details={
-                    "calls": lost.calls, "from": lost.first_at.isoformat(timespec="seconds"),
-                    "to": lost.last_at.isoformat(timespec="seconds"),
-                })
-            _write(
-                call.action,
-                user_id=call.user.pk if call.user else None,
-                username=call.username,
-                ip_address=call.address,
-                user_agent=request.META.get("HTTP_USER_AGENT", ""),
-                details=_details(request, call),
-                status=status,
-            )
+            _write_call(request, call, status, lost)
     except (DatabaseProblem, ValueError, KeyMismatch, KeyUnusable) as error:
         now = timezone.now()
         if lost is not None:
@@ -202,6 +193,52 @@ def _record(request: HttpRequest, call: Call, status: int) -> None:
         )
     else:
         HEALTH.clear(AUDIT)
+
+
+@contextmanager
+def changing(request: HttpRequest, *, even_unsealed: bool = False) -> Iterator[None]:
+    """What a view changes in here is committed with its entry, which says 200; or not at all.
+
+    even_unsealed: also while the key is in trouble; then the entry is missing, and counted.
+    Raises: LedgerTrouble, KeyMismatch, KeyUnusable: answered 503.
+    """
+    call, lost = call_of(request), None
+    try:
+        with transaction.atomic():
+            yield
+            lost = _gap.take()
+            try:
+                _write_call(request, call, OK, lost)
+            except (KeyMismatch, KeyUnusable):
+                if not even_unsealed:
+                    raise
+            else:
+                call.recorded_status = OK
+    except BaseException:
+        call.recorded_status = None
+        if lost is not None:
+            _gap.widen(lost.last_at, lost.calls, lost.first_at)
+        raise
+    if lost is not None and call.recorded_status is None:
+        _gap.widen(lost.last_at, lost.calls, lost.first_at)
+
+
+def _write_call(request: HttpRequest, call: Call, status: int, lost: _Lost | None) -> None:
+    """lost: calls before that left no row."""
+    if lost is not None:
+        _write(GAP_ACTION, details={
+            "calls": lost.calls, "from": lost.first_at.isoformat(timespec="seconds"),
+            "to": lost.last_at.isoformat(timespec="seconds"),
+        })
+    _write(
+        call.action,
+        user_id=call.user.pk if call.user else None,
+        username=call.username,
+        ip_address=call.address,
+        user_agent=request.META.get("HTTP_USER_AGENT", ""),
+        details=_details(request, call),
+        status=status,
+    )
 
 
 def _write(

@@ -8,7 +8,6 @@ logs/auth.log tells.
 import logging
 
 from django.contrib.auth import authenticate
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
@@ -17,6 +16,7 @@ from farcopy.store.models import User
 from farcopy.store.typed_names import kept_name
 from farcopy.store.users import CheckedNoLonger, UserProblem
 from farcopy.web import refusals, sessions
+from farcopy.web.audit import changing
 from farcopy.web.call import call_of, user_of
 from farcopy.web.fields import FieldReader
 from farcopy.web.hashing import hashing
@@ -48,13 +48,14 @@ def login(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
     if checked is None:
         raise Refused(refusals.BAD_CREDENTIALS)
     try:
-        with transaction.atomic():
+        # With a key that does not fit one must still get in, to be told so.
+        with changing(request, even_unsealed=True):
             user = sessions.sign_in(request, checked, response)
             lockout.remember_address(user, call.sender)
+            call.user = user
     except CheckedNoLonger as error:
         tell(request, "login.failed", call.tried_username)
         raise Refused(refusals.BAD_CREDENTIALS) from error
-    call.user = user
     tell(request, "login.succeeded", user.username)
     return AccountAnswer(success=True, message="Login successful", data=_account(user))
 
@@ -67,7 +68,8 @@ def login(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
 )
 def logout(request: HttpRequest, response: HttpResponse) -> MessageAnswer:
     """End the session."""
-    sessions.sign_out(request, response)
+    with changing(request, even_unsealed=True):
+        sessions.sign_out(request, response)
     tell(request, "logout", user_of(request).username)
     return MessageAnswer(success=True, message="Logout successful")
 
@@ -108,7 +110,7 @@ def password(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
         )
     try:
         # Both or nothing: an answer of 503 must not leave another password behind.
-        with hashing(), transaction.atomic():
+        with hashing(), changing(request):
             users.set_password(user.username, new, checked=checked)
             user.refresh_from_db()
             sessions.sign_in(request, user, response)
