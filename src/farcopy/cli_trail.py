@@ -167,10 +167,12 @@ def audit_list(
         click.echo(json.dumps(answers.trail(found, limit, auditing.last_check())))
         return
     for entry in found[:limit]:
-        # Who was refused chose his name himself.
+        # Who was refused chose his name himself. Some entries stand for many calls.
+        calls = entry.details.get("calls")
         say([
             f"{entry.id:>6}  {shown(entry.created_at)}  {entry.username or '-':16}  "
             f"{entry.action:24}  {entry.response_status or '-':>3}  {entry.ip_address}"
+            + (f"  ({calls} calls)" if calls else "")
         ])
 
 

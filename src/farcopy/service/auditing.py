@@ -92,6 +92,11 @@ def warnings() -> Iterator[str]:
             f"the mark of the audit trail could not be put on the remote ({row.sent_problem}); "
             "the next sync that sends something tries again"
         )
+    if row.lines_problem:
+        yield (
+            f"lines of the audit trail do not arrive ({row.lines_problem}); they are kept here "
+            "and follow"
+        )
 
 
 def _is_at_odds(head: Head, kept: Kept) -> bool:
