@@ -5,6 +5,7 @@ where a test says that all of it was put back.
 """
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -145,6 +146,28 @@ def test_the_service_s_daily_look_finds_it_too(anchored: None) -> None:
     watch.go_on()
     watch.join()
     assert auditing.last_check().status == "broken"
+
+
+def test_that_it_was_just_checked_keeps_the_service_from_looking_for_a_day_at_most(
+    anchored: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = TrailWatch(settle_s=0)
+    row(6).update(username="nobody")
+    AuditHead.objects.update(checked_at=datetime.now(UTC))
+    tomorrow_s = time.monotonic() + 25 * 3600
+    monkeypatch.setattr(time, "monotonic", lambda: tomorrow_s)
+    watch.go_on()
+    watch.join()
+    assert auditing.last_check().status == "broken"
+
+
+def test_what_is_no_key_among_the_old_ones_does_not_stop_the_check(anchored: None) -> None:
+    KeyRecord.objects.create(
+        key_id="0" * 16, is_in_force=False, since=datetime.now(UTC), audit_key_encrypted="junk")
+    assert trail_check.verify().checked.is_whole
+    row(6).update(username="nobody")
+    assert not trail_check.verify().checked.is_whole
+    KeyRecord.objects.filter(key_id="0" * 16).delete()
 
 
 def test_the_mark_of_the_home_taken_away_is_told(anchored: None) -> None:

@@ -121,6 +121,29 @@ def test_a_database_without_its_trail_is_told_and_the_marks_on_the_remote_stay(
     assert before[0] in [path.read_bytes() for path in (remote / "farcopy").iterdir()]
 
 
+def test_an_older_copy_that_calls_itself_another_home_is_told_all_the_same(home: Path) -> None:
+    copy = home.with_name("copy")
+    shutil.copytree(home, copy)
+    sync(home)
+    shutil.rmtree(home)
+    shutil.move(copy, home)
+    rows(home, "UPDATE sync_configuration SET home_id = 'abcdefabcdef'")
+    (problem,) = verified(home, 3)["problems"]
+    assert problem["kind"] == "cut"
+
+
+def test_marks_of_another_home_with_its_own_key_are_no_alarm(
+    home: Path, server: SlowFtpServer, tmp_path: Path
+) -> None:
+    write_tree(tmp_path / "elsewhere", {"b": b"y"})
+    run_farcopy(tmp_path / "other", "status")  # made by the verb, and so with another key
+    configure(tmp_path / "other", server, hospital_data_path=tmp_path / "elsewhere")
+    for one in (home, tmp_path / "other"):
+        sync(one)
+    for one in (home, tmp_path / "other"):
+        assert verified(one)["status"] == "ok"
+
+
 def test_when_every_place_holds_a_mark_of_another_trail_none_is_replaced_and_that_is_a_warning(
     home: Path, remote: Path
 ) -> None:

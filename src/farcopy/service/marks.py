@@ -7,9 +7,11 @@ left where it is, and kept in the home too, so that every check tells of it.
 
 import contextlib
 import logging
+import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from django.db import transaction
@@ -19,6 +21,7 @@ from farcopy.core.errors import (
     FarcopyError,
     FtpNotConfigured,
     Interrupted,
+    RemotePathMissing,
 )
 from farcopy.core.ports import Remote
 from farcopy.ftp.folders import KnownFolders
@@ -30,6 +33,8 @@ from farcopy.store.configuration import StoredConfiguration
 from farcopy.store.seals import Found
 
 PLACES: Final = 3
+MOST_OTHERS: Final = 30
+_NAME: Final = re.compile(r"audit-mark-[0-9a-zA-Z]{1,40}(-[0-9])?\.json")
 FOREIGN: Final = "audit_mark_foreign"
 """Stands where an error's code does: all places hold marks of another trail."""
 _log = logging.getLogger("farcopy.service")
@@ -110,19 +115,41 @@ def _is_ours(text: bytes) -> bool:
 
 
 def read_remote() -> Mapping[str, Found]:
-    """Those there are, by place. Raises: FtpNotConfigured, KeyMismatch, and what the connection
-    meets."""
+    """Those there are, by place.
+
+    Also under the names of other homes, if our keys sealed them: which home this is, the
+    database says, and who writes that can say another. Raises: FtpNotConfigured, KeyMismatch,
+    KeyUnusable, and what the connection meets.
+    """
     row = stored.load()
     if not row.settings.is_ftp_configured:
         raise FtpNotConfigured
     found: dict[str, Found] = {}
+    names = [_remote_name(row, place) for place in range(PLACES)]
+    keys = key_history.audit_keys()
     with contextlib.closing(wiring.make_remote(row, KnownFolders())) as remote:
         remote.open()
-        for place in range(PLACES):
-            text = remote.kept(_remote_name(row, place))
-            if text is not None:
-                found[f"on the remote ({place + 1})"] = seals.found_of(text)
+        for name in (*names, *_others(remote, names)):
+            text = remote.kept(name)
+            if text is None:
+                continue
+            there = seals.found_of(text)
+            if name in names:
+                found[f"on the remote ({names.index(name) + 1})"] = there
+            elif there.mark and there.mark.key_id in keys and (
+                there.mark.is_sealed(keys[there.mark.key_id])
+            ):
+                found[f"on the remote ({name})"] = there
     return found
+
+
+def _others(remote: Remote, names: Sequence[str]) -> list[str]:
+    try:
+        listed = remote.listing(PurePosixPath("farcopy"))
+    except RemotePathMissing:
+        return []
+    others = {entry.name for entry in listed if _NAME.fullmatch(entry.name)} - set(names)
+    return sorted(others)[:MOST_OTHERS]
 
 
 def _remote_name(row: StoredConfiguration, place: int) -> str:

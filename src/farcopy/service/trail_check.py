@@ -18,6 +18,7 @@ from farcopy.store import anchor, audit, audit_check, audit_prune, seals
 from farcopy.store.audit_check import Checked, Kind
 from farcopy.store.seals import Found
 
+MOST_REASON: Final = 500
 TOLD: Final = 5
 """Findings whose words stand in the entry of an acknowledgement."""
 _log = logging.getLogger("farcopy.service")
@@ -91,7 +92,7 @@ def acknowledge(reason: str, username: str, *, with_remote: bool) -> Verified:
         audit.record(
             action="audit.acknowledged", username=username, ip_address=auditing.COMMAND_LINE,
             details={
-                "reason": reason, "problems": found.checked.problem_count,
+                "reason": reason[:MOST_REASON], "problems": found.checked.problem_count,
                 "first": [problem.line for problem in found.checked.problems[:TOLD]],
                 "chain": head.chain_id, "after": head.sequence, **details,
             },

@@ -29,7 +29,7 @@ class TrailWatch:
     def __init__(self, settle_s: float = MARK_EVERY_S) -> None:
         self._mark_due_s = 0.0
         self._check_due_s = time.monotonic() + settle_s
-        self._checked_s: float | None = None
+        self._checked_s = time.monotonic()
         self._thread: threading.Thread | None = None
 
     def go_on(self) -> None:
@@ -50,8 +50,7 @@ class TrailWatch:
         if checked_at is None or abs(timezone.now() - checked_at) >= CHECK_EVERY:
             return True
         # Who can write the database can put there that it was just checked.
-        since_s = self._checked_s
-        return since_s is not None and now_s - since_s >= CHECK_EVERY.total_seconds()
+        return now_s - self._checked_s >= CHECK_EVERY.total_seconds()
 
     def join(self) -> None:
         """Wait for a check that is on."""
