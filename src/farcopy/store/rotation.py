@@ -67,6 +67,8 @@ def rotate() -> Rotated:
 
 def _put_in_force(new: bytes) -> Rotated:
     with transaction.atomic():
+        # Before the head, as who changes settings does: else each may wait for the other.
+        SyncConfiguration.objects.select_for_update().get(pk=1)
         head, old_audit_key = audit.locked_head()
         record = KeyRecord.objects.select_for_update().get(is_in_force=True)
         if record.key_id == key_id(new):

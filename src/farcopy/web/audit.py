@@ -96,12 +96,15 @@ class _Clock:
             self._timer.name, self._timer.daemon = "farcopy-tally", True
             self._timer.start()
 
-    @staticmethod
-    def _strike() -> None:
+    def _strike(self) -> None:
         try:
             _write_shared()
         finally:
             connection.close()
+        with self._lock:
+            self._timer = None
+        if _tally.has_shared:  # of a minute that a call had begun just before
+            self.wind(_tally.left_s(time.monotonic()))
 
 
 _clock = _Clock()

@@ -54,6 +54,11 @@ class Tally:
             shared.first_at, shared.last_at = min(shared.first_at, now), max(shared.last_at, now)
             return False
 
+    @property
+    def has_shared(self) -> bool:
+        """Whether there is something to be written when the minute is over."""
+        return bool(self._shared)
+
     def left_s(self, now_s: float) -> float:
         """Until the minute is over."""
         begun_s = self._begun_s
