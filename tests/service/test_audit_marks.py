@@ -154,7 +154,13 @@ def test_when_every_place_holds_a_mark_of_another_trail_none_is_replaced_and_tha
     write_tree(home.parent / "data", {"b": b"y"})
     assert sync(home)["exit"] == 0
     assert {path.read_text() for path in (remote / "farcopy").iterdir()} == {"what is this?"}
-    assert "audit_mark_foreign" in run_farcopy(home, "configure").stderr
+    assert "marks of another audit trail" in run_farcopy(home, "configure").stderr
+    assert verified(home, 3)["problem_count"] == 3
+    words = ("audit", "acknowledge", "--reason", "somebody tidied up there", "--yes")
+    assert run_farcopy(home, *words).returncode == 0
+    write_tree(home.parent / "data", {"c": b"z"})
+    sync(home)
+    assert "marks of" not in run_farcopy(home, "configure").stderr
 
 
 def test_a_run_of_nothing_new_leaves_the_remote_alone(home: Path, server: SlowFtpServer) -> None:

@@ -22,6 +22,8 @@ from farcopy.store.seals import Kept
 SERVICE = "service"
 COMMAND_LINE = "cli"
 """Stand where a call has its address."""
+FOREIGN = "audit_mark_foreign"
+"""Stands where an error's code does: all places on the remote hold marks of another trail."""
 _log = logging.getLogger("farcopy.service")
 
 
@@ -87,7 +89,12 @@ def warnings() -> Iterator[str]:
         return
     if row.problems or kept.problems or _is_at_odds(audit.head_of(row), kept):
         yield "the audit trail was changed by somebody: farcopy audit verify tells what was found"
-    if row.sent_problem:
+    if row.sent_problem == FOREIGN:
+        yield (
+            "the remote holds marks of another audit trail, which are not replaced: farcopy audit "
+            "verify --remote tells more"
+        )
+    elif row.sent_problem:
         yield (
             f"the mark of the audit trail could not be put on the remote ({row.sent_problem}); "
             "the next sync that sends something tries again"

@@ -26,6 +26,7 @@ from farcopy.core.errors import (
 from farcopy.core.ports import Remote
 from farcopy.ftp.folders import KnownFolders
 from farcopy.service import wiring
+from farcopy.service.auditing import FOREIGN
 from farcopy.store import anchor, audit, key_history, seals
 from farcopy.store import configuration as stored
 from farcopy.store.audit_models import AuditHead
@@ -35,8 +36,6 @@ from farcopy.store.seals import Found
 PLACES: Final = 3
 MOST_OTHERS: Final = 30
 _NAME: Final = re.compile(r"audit-mark-[0-9a-zA-Z]{1,40}(-[0-9])?\.json")
-FOREIGN: Final = "audit_mark_foreign"
-"""Stands where an error's code does: all places hold marks of another trail."""
 _log = logging.getLogger("farcopy.service")
 
 
