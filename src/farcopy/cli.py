@@ -22,6 +22,7 @@ from farcopy import (
     cli_trail,
     wording,
 )
+from farcopy.cli_audited import changing
 from farcopy.core.config import FIELDS, Field
 from farcopy.core.errors import FarcopyError, RunAlreadyOn, SettingsInvalid
 from farcopy.core.model import ActionKind, Reason
@@ -188,7 +189,7 @@ def configure(ftp_password_stdin: bool, as_json: bool, **options: Any) -> None:
     if password is not None:
         changes["ftp_password"] = password
     try:
-        view = overview.change_configuration(changes, author=author)
+        view = overview.change_configuration(changes, author=author, within=changing())
     except SettingsInvalid as error:
         wording.name_values(error, changes)
         raise
@@ -238,7 +239,8 @@ def cancel(as_json: bool) -> None:
     set_up()
     from farcopy.service import answers, runs
 
-    run_id = runs.cancel()
+    with changing():
+        run_id = runs.cancel()
     click.echo(json.dumps(answers.cancel(run_id)) if as_json else f"Asked run {run_id} to end")
 
 
@@ -250,7 +252,8 @@ def confirm_changes(as_json: bool) -> None:
     from farcopy.process import account_name
     from farcopy.service import answers, freezing
 
-    changed, vanished = freezing.confirm_changes(account_name())
+    with changing():
+        changed, vanished = freezing.confirm_changes(account_name())
     if as_json:
         click.echo(json.dumps(answers.confirm(changed, vanished)))
         return
@@ -269,7 +272,8 @@ def accept_losses(as_json: bool) -> None:
     from farcopy.process import account_name
     from farcopy.service import answers, freezing
 
-    files = freezing.accept_losses(account_name())
+    with changing():
+        files = freezing.accept_losses(account_name())
     click.echo(json.dumps(answers.accepted(files)) if as_json
                else f"Taken note of: {files} lost {'file' if files == 1 else 'files'}")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import click
 
+from farcopy.cli_audited import changing
 from farcopy.process import set_up
 from farcopy.saying import printable, say
 
@@ -138,7 +139,7 @@ def sessions(name: str, as_json: bool) -> None:
     from farcopy.store import sign_ins
 
     found: list[sign_ins.SignIn] = []
-    _change(lambda: found.extend(sign_ins.of_account(name)), username=name)
+    _carry_out(lambda: found.extend(sign_ins.of_account(name)), username=name)
     if as_json:
         click.echo(json.dumps(answers.sessions(found)))
         return
@@ -222,11 +223,21 @@ def _same_as(expected: str) -> Callable[[str], str]:
 
 
 def _change(change: Callable[[], None], **given: str) -> None:
+    """With its entry of the audit trail. given: as `_carry_out`."""
+
+    def both() -> None:
+        with changing():
+            change()
+
+    _carry_out(both, **given)
+
+
+def _carry_out(work: Callable[[], None], **given: str) -> None:
     """given: what may be named beside a problem of its field; so no password."""
     from farcopy.store.users import UserProblem, UserUnknown
 
     try:
-        change()
+        work()
     except UserProblem as problem:
         value = given.get(problem.field)
         named = f" (given: {shlex.quote(value)})" if value is not None else ""

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from farcopy.cli_audited import changing
 from farcopy.core.tokens import DEFAULT_DAYS, MAX_DAYS, SCOPES
 from farcopy.process import set_up
 from farcopy.saying import say
@@ -41,7 +42,8 @@ def add(name: str, username: str, scopes: tuple[str, ...], days: int, as_json: b
     from farcopy.store.users import UserProblem
 
     try:
-        made, text = tokens.add(username, name, scopes, days)
+        with changing():
+            made, text = tokens.add(username, name, scopes, days)
     except UserProblem as problem:
         _fail(problem)
     if as_json:
@@ -82,7 +84,8 @@ def revoke(token_id: int, as_json: bool) -> None:
     from farcopy.store.users import UserProblem
 
     try:
-        gone = tokens.revoke(token_id)
+        with changing():
+            gone = tokens.revoke(token_id)
     except UserProblem as problem:
         _fail(problem)
     if as_json:

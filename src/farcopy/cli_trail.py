@@ -1,4 +1,4 @@
-"""The verbs of the audit trail (verify, list, export, prune) and of the key (rotate, reset).
+"""The verbs of the audit trail (verify, acknowledge, list, …) and of the key (rotate, reset).
 
 Thin, as those of cli. Imports of the lower floors stand inside the verbs, for
 the reasons cli gives.
@@ -29,8 +29,8 @@ def trail() -> None:
 
 @trail.command("verify")
 @click.option("--remote", "with_remote", is_flag=True,
-              help="Compare with the mark on the FTP server too: it tells an older copy of the "
-              "whole database.")
+              help="Compare with the marks on the FTP server too: they tell an older copy of the "
+              "whole home.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def audit_verify(with_remote: bool, as_json: bool) -> None:
     """Find out whether the audit trail is as it was written.
@@ -64,7 +64,9 @@ def _verify_lines(result: "Verified") -> list[str]:
     if result.remote_error:
         lines.append(f"Not compared with the remote: {error_text(result.remote_error)}")
     elif result.has_remote:
-        lines.append("Compared with the mark on the remote")
+        lines.append("Compared with the marks on the remote")
+    if not checked.is_whole:
+        lines.append("Told at every check, until: farcopy audit acknowledge")
     return lines
 
 
@@ -83,6 +85,56 @@ def _verify_data(result: "Verified") -> dict[str, object]:
         "remote_mark": result.has_remote,
         "code": result.remote_error.code if result.remote_error else "",
     }
+
+
+@trail.command("name")
+def audit_name() -> None:
+    """Print what stands in the trail for a name that is no account's.
+
+    What is typed as a name at a failed sign-in is often a password: of a name without an
+    account only a keyed hash is kept. This reads a name, unseen, and prints its hash: one line
+    for each master key there was, the present one first.
+    """
+    set_up()
+    from farcopy.store import typed_names
+
+    name = click.prompt("Name", hide_input=True, err=True) if sys.stdin.isatty() else (
+        sys.stdin.readline().rstrip("\r\n")
+    )
+    for label in typed_names.labels(name).values():
+        click.echo(label)
+
+
+@trail.command("acknowledge")
+@click.option("--reason", required=True, metavar="TEXT",
+              help="Why, for the entry that tells of it: a restored backup, an inquiry that is "
+              "over.")
+@click.option("--remote/--no-remote", "with_remote", default=True, show_default=True,
+              help="Ask the FTP server for its marks, and acknowledge these too.")
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+def audit_acknowledge(reason: str, with_remote: bool, yes: bool) -> None:
+    """Take note of what verify finds, so that it finds only what comes after.
+
+    After a backup was put back, or when it is known who changed the trail. The trail goes on
+    from what there is; an entry says who acknowledged what, and why. Export it before: if
+    entries were changed, from then on all that are there are proven together only.
+
+    Exit code 0: acknowledged, or nothing to acknowledge; 1: not done.
+    """
+    set_up()
+    from farcopy.process import system_user
+    from farcopy.service import trail_check
+    from farcopy.store import configuration
+
+    with_remote = with_remote and configuration.load().settings.is_ftp_configured
+    found = trail_check.verify(with_remote=with_remote)
+    say(_verify_lines(found))
+    if found.checked.is_whole:
+        return
+    if not yes:
+        click.confirm("Take the trail as it is now for the right one?", abort=True)
+    trail_check.acknowledge(reason, system_user(), with_remote=with_remote)
+    click.echo("Acknowledged; an entry of the trail tells of it")
 
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -115,10 +167,12 @@ def audit_list(
         click.echo(json.dumps(answers.trail(found, limit, auditing.last_check())))
         return
     for entry in found[:limit]:
-        # Who was refused chose his name himself.
+        # Who was refused chose his name himself. Some entries stand for many calls.
+        calls = entry.details.get("calls")
         say([
             f"{entry.id:>6}  {shown(entry.created_at)}  {entry.username or '-':16}  "
             f"{entry.action:24}  {entry.response_status or '-':>3}  {entry.ip_address}"
+            + (f"  ({calls} calls)" if calls else "")
         ])
 
 

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.site import Site, sign_in, violations
+from tests.running import run_farcopy
 
 Shoot = Callable[[Page, str], None]
 
@@ -158,6 +159,30 @@ def test_the_audit_trail_is_filtered_paged_and_taken_away(
     with page.expect_download() as download:
         page.get_by_role("link", name="Download CSV").click()
     assert download.value.path().read_text().count("sync.sources") >= 60
+
+
+def test_a_trail_that_was_changed_says_so_and_calls_that_share_an_entry_are_counted(
+    site: Site, page: Page, shoot: Shoot
+) -> None:
+    site.server.query(
+        "INSERT INTO audit_logs (username, action, created_at, ip_address, user_agent, details,"
+        " response_status) VALUES ('', 'audit.shared', datetime('now'), '2001:db8:1:2::/64', '',"
+        """ '{"calls": 5231, "actions": {"sync.status": 5231},"""
+        """ "from": "2026-11-27T12:00:00+00:00", "to": "2026-11-27T12:00:59+00:00"}', 401)"""
+    )
+    assert run_farcopy(site.server.home, "audit", "verify").returncode == 3
+    site.open(page, "audit")
+    notice = page.locator(".notice.bad")
+    expect(notice).to_contain_text("This trail was changed")
+    expect(notice).to_contain_text("farcopy audit acknowledge")
+    expect(page.locator("tbody")).to_contain_text("calls 5231")
+    shoot(page, "audit-changed")
+    assert violations(page) == []
+    words = ("audit", "acknowledge", "--reason", "it was this test", "--yes")
+    assert run_farcopy(site.server.home, *words).returncode == 0
+    page.reload()
+    expect(page.locator(".notice.good")).to_contain_text("nobody has changed this trail")
+    shoot(page, "audit-acknowledged")
 
 
 def test_a_session_that_ends_leads_to_sign_in_and_back(

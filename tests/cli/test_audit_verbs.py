@@ -28,6 +28,8 @@ def home(tmp_path: Path) -> Path:
     home = new_home(tmp_path / "home")
     rows(home, "DELETE FROM audit_logs")  # of the verb that made it
     rows(home, "DELETE FROM audit_head")
+    rows(home, "UPDATE key_history SET has_chain = 0")
+    (home / "audit-mark.json").unlink()
     return home
 
 
@@ -81,7 +83,8 @@ def test_a_trail_as_it_was_written_ends_with_0_and_a_changed_one_with_3(home: Pa
     rows(home, "UPDATE audit_logs SET username = 'somebody else' WHERE sequence = 2")
     done = run_farcopy(home, "audit", "verify")
     assert (done.returncode, done.stdout) == (
-        3, "3 entries checked\nCHANGED: entry 2 is not as it was written\n")
+        3, "3 entries checked\nCHANGED: entry 2 is not as it was written\n"
+        "Told at every check, until: farcopy audit acknowledge\n")
     found = verified(home, exit_code=3)
     assert (found["status"], found["problem_count"]) == ("broken", 1)
     assert [(p["kind"], p["entry"]) for p in found["problems"]] == [("edited", 2)]
@@ -107,6 +110,29 @@ def test_nothing_younger_than_six_years_is_pruned(home: Path) -> None:
     assert "FARCOPY_AUDIT_KEEP_DAYS" in done.stderr
     assert run_farcopy(home, "audit", "prune").stdout == "Removed 0 entries\n"
     assert len(trail(home)) == 3
+
+
+def test_what_was_found_is_told_until_it_is_acknowledged_and_the_entry_says_why(
+    home: Path,
+) -> None:
+    for port in ("22", "23", "24"):
+        run_farcopy(home, "configure", "--ftp-port", port)
+    words = ["audit", "acknowledge", "--reason", "exercise", "--yes"]
+    nothing = run_farcopy(home, *words)
+    assert (nothing.returncode, nothing.stdout.splitlines()[-1]) == (
+        0, "The audit trail is as it was written")
+    rows(home, "UPDATE audit_logs SET username = 'somebody else' WHERE sequence = 2")
+    assert run_farcopy(home, *words[:-1], stdin="n\n").returncode == 1
+    assert verified(home, exit_code=3)["problem_count"] == 1
+    assert run_farcopy(home, *words).returncode == 0
+    found = verified(home)
+    assert (found["status"], found["earlier_entries"]) == ("ok", 5)  # with two of this verb
+    entry = next(e for e in trail(home) if e["action"] == "audit.acknowledged")
+    assert (entry["username"], entry["ip_address"]) == (getpass.getuser(), "cli")
+    assert entry["details"]["reason"] == "exercise"
+    assert entry["details"]["first"] == ["entry 2 is not as it was written"]
+    rows(home, "UPDATE audit_logs SET username = 'another' WHERE sequence = 2")
+    assert [p["kind"] for p in verified(home, exit_code=3)["problems"]] == ["earlier"]
 
 
 # --- the key ---

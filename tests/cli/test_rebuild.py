@@ -266,6 +266,23 @@ def test_half_a_history_is_better_than_none(home: Path) -> None:
     assert 150 < kept["rows"] < 200
 
 
+def test_an_audit_trail_that_is_whole_in_a_damaged_file_stays_so(home: Path) -> None:
+    assert run_farcopy(home, "audit", "verify").returncode == 0
+    with sqlite3.connect(home / "farcopy.sqlite3") as database:
+        if not _has_dbstat(database):
+            pytest.skip("this SQLite has no dbstat")
+        (page,) = database.execute(
+            "SELECT min(pageno) FROM dbstat WHERE name = 'auth_permission'").fetchone()
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    with (home / "farcopy.sqlite3").open("r+b") as raw:
+        raw.seek((page - 1) * 4096)
+        raw.write(bytes(4096))
+    assert rebuild(home)["salvaged"]["audit_logs"]["whole"] is True
+    done = run_farcopy(home, "audit", "verify")
+    assert done.returncode == 0, done.stdout
+
+
 def _has_dbstat(database: sqlite3.Connection) -> bool:
     try:
         database.execute("SELECT 1 FROM dbstat LIMIT 1")

@@ -18,9 +18,16 @@ from django.db import connection  # noqa: E402
 from django.db.models import F  # noqa: E402
 
 from farcopy.core.errors import KeyMismatch, TooYoung, TrailBroken  # noqa: E402
-from farcopy.service import auditing, marks, trail_check  # noqa: E402
+from farcopy.service import auditing, trail_check  # noqa: E402
 from farcopy.service.trail_watch import TrailWatch  # noqa: E402
-from farcopy.store import audit, audit_prune, configuration, rotation  # noqa: E402
+from farcopy.store import (  # noqa: E402
+    anchor,
+    audit,
+    audit_prune,
+    configuration,
+    rotation,
+    seals,
+)
 from farcopy.store.audit_check import MOST_TOLD, Kind, check  # noqa: E402
 from farcopy.store.audit_models import AuditHead, AuditLog, KeyRecord  # noqa: E402
 from farcopy.store.chain import Mark  # noqa: E402
@@ -46,10 +53,21 @@ def database(
 @pytest.fixture
 def trail(database: None) -> None:
     """A few entries in the chain, as many kinds of values as there are; no mark in the home."""
-    AuditHead.objects.all().delete()
+    forget_the_trail()
     AuditLog.objects.all().delete()
-    (settings.FARCOPY_HOME / marks.LOCAL_FILE).unlink(missing_ok=True)
     append(ENTRIES)
+
+
+def forget_the_trail() -> None:
+    """As before the first start with a chain; the entries stay."""
+    AuditHead.objects.all().delete()
+    KeyRecord.objects.update(has_chain=False)
+    home_mark().unlink(missing_ok=True)
+    AuditLog.objects.update(sequence=None, mac="", key_id="")
+
+
+def home_mark() -> Path:
+    return Path(settings.FARCOPY_HOME) / seals.FILE
 
 
 def append(count: int) -> None:
@@ -198,7 +216,7 @@ def test_the_service_checks_once_a_day_and_what_it_finds_is_told(
 def test_an_older_copy_of_the_whole_database_is_found_by_the_mark(trail: None) -> None:
     head, rows = AuditHead.objects.values().get(), list(AuditLog.objects.all())
     append(3)
-    mark = marks.current()
+    mark = anchor.current()
     AuditLog.objects.all().delete()
     AuditLog.objects.bulk_create(rows)
     AuditHead.objects.update(**head)
@@ -208,15 +226,15 @@ def test_an_older_copy_of_the_whole_database_is_found_by_the_mark(trail: None) -
 
 
 def test_a_trail_begun_anew_in_an_empty_table_is_found_by_the_mark(trail: None) -> None:
-    mark = marks.current()
+    mark = anchor.current()
     AuditLog.objects.all().delete()
     AuditHead.objects.all().delete()
     append(ENTRIES + 1)
-    assert kinds({HERE: mark}) == {Kind.CUT}
+    assert kinds({HERE: mark}) == {Kind.CUT, Kind.HEAD}
 
 
 def test_a_mark_that_is_behind_is_as_good_as_a_new_one(trail: None) -> None:
-    mark = marks.current()
+    mark = anchor.current()
     append(2)
     assert kinds({HERE: mark}) == set()
 
@@ -228,7 +246,7 @@ def test_a_mark_that_is_behind_is_as_good_as_a_new_one(trail: None) -> None:
     ids=str,
 )
 def test_a_mark_that_was_changed_is_not_believed(trail: None, change: dict[str, Any]) -> None:
-    assert kinds({HERE: replace(marks.current(), **change)}) == {Kind.HEAD}
+    assert kinds({HERE: replace(anchor.current(), **change)}) == {Kind.HEAD}
 
 
 def test_what_is_no_mark_in_a_marks_file_is_told(trail: None) -> None:
@@ -241,8 +259,7 @@ def test_what_is_no_mark_in_a_marks_file_is_told(trail: None) -> None:
 @pytest.fixture
 def grown(trail: None) -> None:
     """As after an upgrade: entries without a place in the chain, then the chain."""
-    AuditHead.objects.all().delete()
-    AuditLog.objects.update(sequence=None, mac="", key_id="")
+    forget_the_trail()
     append(3)
 
 
@@ -335,7 +352,7 @@ def test_keys_are_replaced_there_and_back_and_every_entry_stays_provable(
 @pytest.fixture
 def aged(trail: None) -> Callable[[int], datetime]:
     """Entries a day apart, the last one of today; returns the moment before an entry."""
-    AuditHead.objects.all().delete()
+    forget_the_trail()
     AuditLog.objects.all().delete()
     now = datetime.now(UTC)
     times = [now - timedelta(days=ENTRIES - number) for number in range(1, ENTRIES + 1)]
@@ -354,10 +371,10 @@ def test_after_old_entries_were_removed_the_rest_is_still_whole(
     aged: Callable[[int], datetime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_prune, "ROWS_A_TRANSACTION", 2)
-    mark = marks.current()
+    mark = anchor.current()
     assert trail_check.prune(aged(6), keep_days=1) == 5
     found = check({HERE: mark})
-    assert (found.is_whole, found.entries) == (True, ENTRIES - 5)
+    assert (found.is_whole, found.entries) == (True, ENTRIES - 5 + 1)  # that it was begun
     append(1)
     row(6).delete()
     assert kinds() == {Kind.DELETED}
@@ -384,8 +401,7 @@ def test_from_a_trail_that_was_changed_nothing_is_removed(
 def test_entries_older_than_the_chain_go_when_all_of_them_are_old_enough(
     aged: Callable[[int], datetime]
 ) -> None:
-    AuditHead.objects.all().delete()
-    AuditLog.objects.update(sequence=None, mac="", key_id="")
+    forget_the_trail()
     append(2)
     assert audit_prune.prune(aged(6)) == 0
     assert audit_prune.prune(datetime.now(UTC) - timedelta(seconds=1)) == 0  # one is of today

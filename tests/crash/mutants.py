@@ -165,12 +165,12 @@ MUTANTS = (
                 "Replica.objects.none().update(",
             ),
         ),
-        crash_at("sendto", -7, -8),
+        crash_at("sendto", -8, -9),
     ),
     Mutant(
         "a-renaming-is-believed-without-a-look",
         (("engine/preflight.py", "took_place = name not in names and", "took_place = True or"),),
-        crash_at("sendto", -5, -7),
+        crash_at("sendto", -6, -8),
     ),
     Mutant(
         "temporaries-are-never-swept",
@@ -182,7 +182,7 @@ MUTANTS = (
                 "            continue\n        if before",
             ),
         ),
-        crash_at("sendto", -7, -8, -9),
+        crash_at("sendto", -8, -9, -10),
     ),
     Mutant(
         "the-password-is-logged",

@@ -37,8 +37,8 @@ def test_every_statement_of_the_page_names_a_test_or_a_reason() -> None:
 
 
 def test_every_verb_leaves_an_entry_in_the_trail_or_changes_nothing() -> None:
-    quiet = {"audit list", "audit verify", "demo", "serve", "service", "status", "test-connection",
-             "token list", "user list", "user sessions", "web"}
+    quiet = {"audit list", "audit name", "audit verify", "demo", "serve", "service", "status",
+             "test-connection", "token list", "user list", "user sessions", "web"}
     verbs = {name.removeprefix("farcopy ") for name, _ in commands()}
     assert verbs - set(AUDITED) == quiet
 

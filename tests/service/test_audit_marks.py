@@ -69,8 +69,98 @@ def test_after_a_run_that_sent_something_the_remote_has_a_mark_that_tells_an_old
         (home / name).unlink(missing_ok=True)
     shutil.move(home / "copy", home / "farcopy.sqlite3")  # whoever restores it is root here
     found = verified(home, 3)
-    assert [problem["kind"] for problem in found["problems"]] == ["cut"]
+    assert [problem["kind"] for problem in found["problems"]] == ["cut", "head"]
     assert "on the remote" in found["problems"][0]["text"]
+
+
+def test_an_older_copy_of_the_whole_home_is_told_before_and_after_syncs_until_acknowledged(
+    home: Path, remote: Path
+) -> None:
+    sync(home)
+    copy = home.with_name("copy")
+    shutil.copytree(home, copy)
+    write_tree(home.parent / "data", {"b": b"y"})
+    assert sync(home)["files_synced"] == 1
+    shutil.rmtree(home)
+    shutil.move(copy, home)
+
+    evidence = {path.name: path.read_bytes() for path in (remote / "farcopy").iterdir()}
+    assert len(evidence) == 2
+    assert verified(home, 3)["problems"][0]["kind"] == "cut"
+    for number in range(4):  # as many as there are places, and more
+        write_tree(home.parent / "data", {f"c{number}": b"z"})
+        assert sync(home)["exit"] == 0
+        found = verified(home, 3)
+        assert any("on the remote" in problem["text"] for problem in found["problems"])
+        # From the first of them on the home knows it too, without a login.
+        assert run_farcopy(home, "audit", "verify").returncode == 3
+        assert "the audit trail was changed" in run_farcopy(home, "configure").stderr
+    newest = max(evidence, key=lambda name: json.loads(evidence[name])["sequence"])
+    assert (remote / "farcopy" / newest).read_bytes() == evidence[newest]
+
+    done = run_farcopy(home, "audit", "acknowledge", "--reason", "disk replaced", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert verified(home)["status"] == "ok"
+    write_tree(home.parent / "data", {"d": b"z"})
+    sync(home)
+    assert verified(home)["status"] == "ok"
+    assert "the audit trail" not in run_farcopy(home, "configure").stderr
+    assert actions(home).count("audit.acknowledged") == 1
+
+
+def test_a_database_without_its_trail_is_told_and_the_marks_on_the_remote_stay(
+    home: Path, remote: Path
+) -> None:
+    sync(home)
+    before = [path.read_bytes() for path in (remote / "farcopy").iterdir()]
+    for table in ("audit_logs", "audit_head", "key_history"):
+        rows(home, f"DELETE FROM {table}")
+    write_tree(home.parent / "data", {"b": b"y"})
+    sync(home)
+    assert verified(home, 3)["status"] == "broken"
+    assert before[0] in [path.read_bytes() for path in (remote / "farcopy").iterdir()]
+
+
+def test_an_older_copy_that_calls_itself_another_home_is_told_all_the_same(home: Path) -> None:
+    copy = home.with_name("copy")
+    shutil.copytree(home, copy)
+    sync(home)
+    shutil.rmtree(home)
+    shutil.move(copy, home)
+    rows(home, "UPDATE sync_configuration SET home_id = 'abcdefabcdef'")
+    (problem,) = verified(home, 3)["problems"]
+    assert problem["kind"] == "cut"
+
+
+def test_marks_of_another_home_with_its_own_key_are_no_alarm(
+    home: Path, server: SlowFtpServer, tmp_path: Path
+) -> None:
+    write_tree(tmp_path / "elsewhere", {"b": b"y"})
+    run_farcopy(tmp_path / "other", "status")  # made by the verb, and so with another key
+    configure(tmp_path / "other", server, hospital_data_path=tmp_path / "elsewhere")
+    for one in (home, tmp_path / "other"):
+        sync(one)
+    for one in (home, tmp_path / "other"):
+        assert verified(one)["status"] == "ok"
+
+
+def test_when_every_place_holds_a_mark_of_another_trail_none_is_replaced_and_that_is_a_warning(
+    home: Path, remote: Path
+) -> None:
+    sync(home)
+    (first,) = (remote / "farcopy").iterdir()
+    for place in (first, *(first.with_name(f"{first.stem}-{n}.json") for n in (2, 3))):
+        place.write_text("what is this?")
+    write_tree(home.parent / "data", {"b": b"y"})
+    assert sync(home)["exit"] == 0
+    assert {path.read_text() for path in (remote / "farcopy").iterdir()} == {"what is this?"}
+    assert "marks of another audit trail" in run_farcopy(home, "configure").stderr
+    assert verified(home, 3)["problem_count"] == 3
+    words = ("audit", "acknowledge", "--reason", "somebody tidied up there", "--yes")
+    assert run_farcopy(home, *words).returncode == 0
+    write_tree(home.parent / "data", {"c": b"z"})
+    sync(home)
+    assert "marks of" not in run_farcopy(home, "configure").stderr
 
 
 def test_a_run_of_nothing_new_leaves_the_remote_alone(home: Path, server: SlowFtpServer) -> None:

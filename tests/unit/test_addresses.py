@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farcopy.core.addresses import is_allowed_address
+from farcopy.core.addresses import is_allowed_address, neighbourhood, read_peer, shown_peer
 
 LINK_LOCAL = int(IPv4Address("169.254.0.0"))
 FORBIDDEN = st.one_of(
@@ -72,3 +72,44 @@ def test_a_forbidden_address_is_not_allowed_undisguised(v4: int) -> None:
 ])
 def test_private_loopback_and_public_addresses_stay_allowed(text: str) -> None:
     assert is_allowed_address(ip_address(text))
+
+
+# --- whence somebody comes ---
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("192.0.2.7", "192.0.2.7"), ("192.0.2.7:4711", "192.0.2.7"), (" 192.0.2.7 ", "192.0.2.7"),
+        ("2001:DB8::7", "2001:db8::7"), ("[2001:db8::7]", "2001:db8::7"),
+        ("[2001:db8::7]:4711", "2001:db8::7"), ("fe80::1%eth0", "fe80::1"),
+        ("[fe80::1%3]:80", "fe80::1"), ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("[::ffff:192.0.2.7]:80", "192.0.2.7"), ("::1", "::1"),
+        # What is none is kept as it is, in one clean line, and is never nothing.
+        ("", "unknown"), (" ", "unknown"), ("unknown", "unknown"), ("_hidden", "_hidden"),
+        ("192.0.2.7:", "192.0.2.7:"), ("192.0.2.7:99999", "192.0.2.7:99999"),
+        ("[2001:db8::7", "[2001:db8::7"), ("[2001:db8::7]x", "[2001:db8::7]x"),
+        ("[]", "[]"), ("a\r\nb\x1b[2J", "a\ufffd\ufffdb\ufffd[2J"), ("x" * 99, "x" * 45),
+    ],
+)
+def test_the_peer_is_shown_whatever_form_it_is_told_in(text: str, shown: str) -> None:
+    assert shown_peer(text) == shown
+
+
+@given(st.text(max_size=80))
+def test_whatever_a_proxy_says_becomes_one_clean_word_that_is_not_empty(text: str) -> None:
+    shown = shown_peer(text)
+    assert shown
+    assert shown.isprintable()
+    assert len(shown) <= 45
+
+
+@pytest.mark.parametrize(
+    ("text", "sender"),
+    [("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"), ("::1", "::1"),
+     ("fe80::9", "fe80::9"), ("::ffff:192.0.2.7", "192.0.2.7")],
+)
+def test_of_ipv6_a_network_of_64_bits_is_one_sender(text: str, sender: str) -> None:
+    address = read_peer(text)
+    assert address is not None
+    assert neighbourhood(address) == sender

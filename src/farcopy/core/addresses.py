@@ -1,11 +1,11 @@
-"""Which addresses are never an FTP server of an admin. Pure; names are resolved elsewhere.
+"""Which addresses are never an FTP server of an admin, and whence a caller comes. Pure.
 
 Link-local, multicast and unspecified ones, and those of cloud metadata services, also
 where another address stands for one: farcopy must not be made to knock there. Private
 and loopback addresses are fine, for backup servers live there.
 """
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 _METADATA: Final = frozenset(
@@ -50,3 +50,52 @@ def embedded_ipv4(address: IPv6Address) -> IPv4Address | None:
     if any(address in net for net in _IPV4_AT_THE_END) or packed[8:12] in _ISATAP:
         return IPv4Address(packed[12:])
     return None
+
+
+# --- whence somebody comes ---
+
+UNKNOWN_PEER: Final = "unknown"
+_MAX_SHOWN: Final = 45
+"""An IPv6 address with an IPv4 one at its end; the column of the audit trail."""
+
+
+def read_peer(text: str) -> IPv4Address | IPv6Address | None:
+    """The address in any form servers and proxies write it: `v4`, `v4:port`, `v6`, `[v6]`,
+    `[v6]:port`, with a zone, an IPv4 one carried by IPv6. None: there is none."""
+    name = text.strip()
+    if name.startswith("["):
+        name, closing, port = name[1:].partition("]")
+        if not closing or (port and not _is_port(port)):
+            return None
+    elif name.count(":") == 1:
+        name, _, port = name.partition(":")
+        if not _is_port(f":{port}"):
+            return None
+    try:
+        address = ip_address(name.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def shown_peer(text: str) -> str:
+    """For the eye: the address; else the text itself, cleaned and cut; never empty."""
+    address = read_peer(text)
+    if address is not None:
+        return str(address)
+    clean = "".join(char if char.isprintable() else "�" for char in text.strip())
+    return clean[:_MAX_SHOWN] or UNKNOWN_PEER
+
+
+def neighbourhood(address: IPv4Address | IPv6Address) -> str:
+    """What counts as one sender: an IPv4 address; of IPv6 the /64, for its addresses cost
+    nothing. Written as its first address."""
+    if isinstance(address, IPv4Address) or address.is_loopback or address.is_link_local:
+        return str(address)
+    return str(IPv6Address(int(address) >> 64 << 64))
+
+
+def _is_port(text: str) -> bool:
+    digits = text[1:]
+    return text[:1] == ":" and digits.isascii() and digits.isdigit() and int(digits) <= 65535

@@ -18,15 +18,16 @@ from farcopy.core.errors import EngineBusy, FarcopyError
 from farcopy.core.ledger_errors import LedgerCorrupt, LedgerTrouble
 from farcopy.core.states import SyncType
 from farcopy.planning.schedule import next_look_due, next_run_due
-from farcopy.service import auditing, marks, monitor
+from farcopy.service import auditing, monitor
 from farcopy.service.execution import carry_out
 from farcopy.service.scrub import Scrub
 from farcopy.service.server_watch import ServerWatch
 from farcopy.service.stop import StopSignal
+from farcopy.service.trail_lines import TrailLines
 from farcopy.service.trail_watch import TrailWatch
 from farcopy.settings.environment import Environment
+from farcopy.store import anchor, history, integrity, lease, looks, run_requests, schema
 from farcopy.store import configuration as stored
-from farcopy.store import history, integrity, lease, looks, run_requests, schema
 from farcopy.store.configuration import StoredConfiguration
 from farcopy.store.health import ENGINE, HEALTH, HEARTBEAT
 from farcopy.store.patience import forget_replaced_file
@@ -125,6 +126,7 @@ class BackgroundService:
         self._retry_s = FIRST_RETRY_S
         self._last_complaint = ""
         self._trail = TrailWatch()
+        self._lines = TrailLines(environment)
         self._server = ServerWatch()
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -143,7 +145,8 @@ class BackgroundService:
                 _log.info("service.stopped")
                 if self._engine is not None and self._trouble is None:
                     auditing.note("service.stopped")
-                    marks.renew()
+                    anchor.try_renewing()
+                self._lines.end()
                 connection.close()
 
     def _turn(self, ends: ExitStack, on_begun: Callable[[], None] = lambda: None) -> float:
@@ -187,6 +190,7 @@ class BackgroundService:
     def _begin(self, ends: ExitStack) -> None:
         schema.prepare_database()
         self._engine = ends.enter_context(Engine(self._environment, "service", self._stop))
+        self._lines.start()
         _log.info("service.started")
         auditing.note("service.started")
 

@@ -80,12 +80,15 @@ def _carry_out(
     began_at = clock.now()
     run_id = patience.persist(
         lambda: history.begin(
-            sync_type, destination, row.settings.destination_label, requested_by, began_at
+            sync_type, destination, row.settings.destination_label, requested_by, began_at,
+            # No run without the entry that says who asked for it.
+            lambda run_id: auditing.record(
+                "run.started", username=requested_by,
+                details={"run": run_id, "sync_type": sync_type.value},
+            ),
         )
     )
     _log.info("run.started", extra={"run": run_id, "sync_type": sync_type.value})
-    auditing.note("run.started", username=requested_by,
-                  details={"run": run_id, "sync_type": sync_type.value})
     started_s = clock.monotonic_s()
     patience.persist(lambda: looks.begin(
         looks.Kind.RUN, destination.pk, looks.key_of(row.settings), began_at

@@ -1,91 +1,42 @@
-"""The marks of the audit trail: copies of its end, in the home and on the remote.
+"""The marks of the audit trail on the remote: copies of its end, put by runs that sent something.
 
-An older copy of the whole database cannot be told from the right one by itself;
-by a mark it can. On the remote it is put by every run that sent something.
+An older copy of the whole database cannot be told from the right one by itself; by a mark
+it can. There are a few places for them, taken in turn; a mark our chain does not hold is
+left where it is, and kept in the home too, so that every check tells of it.
 """
 
 import contextlib
 import logging
-import os
+import re
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any, Final
 
-from django.conf import settings as django_settings
 from django.db import transaction
-from django.utils import timezone
 
 from farcopy.core.errors import (
     ConnectionLost,
     FarcopyError,
     FtpNotConfigured,
     Interrupted,
+    RemotePathMissing,
 )
 from farcopy.core.ports import Remote
 from farcopy.ftp.folders import KnownFolders
 from farcopy.service import wiring
-from farcopy.store import audit, key_history
+from farcopy.service.auditing import FOREIGN
+from farcopy.store import anchor, audit, key_history, seals
 from farcopy.store import configuration as stored
 from farcopy.store.audit_models import AuditHead
-from farcopy.store.chain import Mark
 from farcopy.store.configuration import StoredConfiguration
-from farcopy.store.keys import key_id
+from farcopy.store.seals import Found
 
-LOCAL_FILE: Final = "audit-mark.json"
-_MAX_BYTES: Final = 64 * 1024
+PLACES: Final = 3
+MOST_OTHERS: Final = 30
+_NAME: Final = re.compile(r"audit-mark-[0-9a-zA-Z]{1,40}(-[0-9])?\.json")
 _log = logging.getLogger("farcopy.service")
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A mark's file. mark: None when there is none, or it is no mark."""
-
-    exists: bool
-    mark: Mark | None = None
-
-
-def current() -> Mark:
-    """Of the trail as it is now. Raises: KeyMismatch, KeyUnusable, LedgerTrouble."""
-    with transaction.atomic():
-        head, key = audit.locked_head()
-        mark = Mark(
-            head.chain_id, head.sequence, head.mac, key_id(key_history.in_force()),
-            timezone.now().isoformat(timespec="seconds"),
-        )
-    return mark.sealed_with(key)
-
-
-def write_local(mark: Mark) -> None:
-    """Into the home, unless a newer one is there. Raises: OSError."""
-    before = read_local().mark
-    if before and before.chain_id == mark.chain_id and before.sequence >= mark.sequence:
-        return
-    path = _local_path()
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(mark.text())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def read_local() -> Found:
-    try:
-        return _found(_local_path().read_bytes()[:_MAX_BYTES])
-    except FileNotFoundError:
-        return Found(exists=False)
-    except OSError:
-        return Found(exists=True)
-
-
-def renew() -> None:
-    """Write the home's mark, if that can be done; a check tells when it lags far behind."""
-    with contextlib.suppress(FarcopyError, OSError):
-        write_local(current())
 
 
 class RunMark:
@@ -99,7 +50,7 @@ class RunMark:
         self,
         row: StoredConfiguration,
         is_due: Callable[[], bool],
-        persist: Callable[[Callable[[], Mark]], Mark],
+        persist: Callable[[Callable[[], Any]], Any],
     ) -> None:
         self._row = row
         self._is_due = is_due
@@ -107,6 +58,7 @@ class RunMark:
         self._lock = threading.Lock()
         self._is_put = False
         self._problem = ""
+        self._turn: int | None = None
 
     def put(self, remote: Remote) -> None:
         """Unless another session of the run does or did. For any thread."""
@@ -114,8 +66,8 @@ class RunMark:
             return
         try:
             if not self._is_put:
-                remote.keep(_remote_name(self._row), self._persist(current).text())
-                self._is_put, self._problem = True, ""
+                self._is_put = self._take_a_place(remote)
+                self._problem = "" if self._is_put else FOREIGN
         except Interrupted:
             pass  # the run is to end at once
         except FarcopyError as error:
@@ -123,11 +75,24 @@ class RunMark:
         finally:
             self._lock.release()
 
+    def _take_a_place(self, remote: Remote) -> bool:
+        """The next one in turn whose mark, if any, is of our chain."""
+        turn = seals.read().turn
+        for place in ((turn + step) % PLACES for step in range(PLACES)):
+            name = _remote_name(self._row, place)
+            text = remote.kept(name)
+            if text is None or self._persist(partial(_is_ours, text)):
+                remote.keep(name, self._persist(anchor.current).text())
+                self._turn = place + 1
+                return True
+        return False
+
     def conclude(self) -> None:
         """After the run: what became of it, and the home's mark, which knows of the end."""
         if not (self._is_put or self._is_due()):
             return
-        renew()
+        with contextlib.suppress(FarcopyError, OSError):
+            anchor.renew(turn=self._turn)
         problem = "" if self._is_put else self._problem or ConnectionLost.code
         if problem:
             _log.warning("audit.mark_not_sent", extra={"code": problem})
@@ -135,28 +100,57 @@ class RunMark:
             AuditHead.objects.exclude(sent_problem=problem).update(sent_problem=problem)
 
 
-def read_remote() -> Found:
-    """Raises: FtpNotConfigured, KeyMismatch, and what the connection meets."""
+def _is_ours(text: bytes) -> bool:
+    """Else it is evidence, and is kept in the home too. Raises: KeyMismatch, KeyUnusable."""
+    found = seals.found_of(text)
+    with transaction.atomic():
+        head, _ = audit.locked_head()
+        is_ours = anchor.is_settled(found, head, key_history.audit_keys())
+    if not is_ours:
+        _log.error("audit.foreign_mark")
+        with contextlib.suppress(OSError):
+            anchor.renew([found])
+    return is_ours
+
+
+def read_remote() -> Mapping[str, Found]:
+    """Those there are, by place.
+
+    Also under the names of other homes, if our keys sealed them: which home this is, the
+    database says, and who writes that can say another. Raises: FtpNotConfigured, KeyMismatch,
+    KeyUnusable, and what the connection meets.
+    """
     row = stored.load()
     if not row.settings.is_ftp_configured:
         raise FtpNotConfigured
+    found: dict[str, Found] = {}
+    names = [_remote_name(row, place) for place in range(PLACES)]
+    keys = key_history.audit_keys()
     with contextlib.closing(wiring.make_remote(row, KnownFolders())) as remote:
         remote.open()
-        text = remote.kept(_remote_name(row))
-    return Found(exists=False) if text is None else _found(text)
+        for name in (*names, *_others(remote, names)):
+            text = remote.kept(name)
+            if text is None:
+                continue
+            there = seals.found_of(text)
+            if name in names:
+                found[f"on the remote ({names.index(name) + 1})"] = there
+            elif there.mark and there.mark.key_id in keys and (
+                there.mark.is_sealed(keys[there.mark.key_id])
+            ):
+                found[f"on the remote ({name})"] = there
+    return found
 
 
-def _found(text: bytes) -> Found:
+def _others(remote: Remote, names: Sequence[str]) -> list[str]:
     try:
-        return Found(True, Mark.of_text(text))
-    except ValueError:
-        return Found(exists=True)
+        listed = remote.listing(PurePosixPath("farcopy"))
+    except RemotePathMissing:
+        return []
+    others = {entry.name for entry in listed if _NAME.fullmatch(entry.name)} - set(names)
+    return sorted(others)[:MOST_OTHERS]
 
 
-def _remote_name(row: StoredConfiguration) -> str:
-    # Two homes may share an account and a path.
-    return f"audit-mark-{row.home_id}.json"
-
-
-def _local_path() -> Path:
-    return Path(django_settings.FARCOPY_HOME) / LOCAL_FILE
+def _remote_name(row: StoredConfiguration, place: int) -> str:
+    # Two homes may share an account and a path. The first is the name of earlier versions.
+    return f"audit-mark-{row.home_id}{f'-{place + 1}' if place else ''}.json"

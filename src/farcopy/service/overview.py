@@ -4,6 +4,7 @@ Reads and single transactions only; nothing here waits, connects or scans.
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,6 +31,7 @@ from farcopy.store.patience import wait_at_most
 from farcopy.store.proofs import VerificationRecord
 
 PROBE_BUSY_S = 0.5
+_ALONE = nullcontext()
 HISTORY_LENGTH = 10
 """The reference: "Returns last 10 sync operations in history"."""
 
@@ -105,25 +107,36 @@ def configuration() -> ConfigurationView:
 def change_configuration(
     changes: Mapping[str, object], only_if: Collection[str] | None = None,
     author: Author | None = None,
+    within: AbstractContextManager[None] = _ALONE,
 ) -> ConfigurationView:
     """only_if: nothing is changed unless the settings have one of these versions still.
+
+    within: around the change alone, for who has an entry of the audit trail to write with it.
 
     Raises: ChangedMeanwhile, SettingsInvalid, PasswordRequired, PasswordForUnseen,
     ConfirmationRequired, KeyMismatch.
     """
-    return _view(stored.change(changes, only_if, author))
+    with within:
+        row = stored.change(changes, only_if, author)
+    return _view(row)
 
 
-def enable_auto(only_if: Collection[str] | None = None) -> ConfigurationView:
+def enable_auto(
+    only_if: Collection[str] | None = None,
+    within: AbstractContextManager[None] = _ALONE,
+) -> ConfigurationView:
     """Raises: FtpNotConfigured, ChangedMeanwhile."""
     if not stored.load().settings.is_ftp_configured:
         raise FtpNotConfigured
-    return change_configuration({"sync_enabled": True}, only_if)
+    return change_configuration({"sync_enabled": True}, only_if, within=within)
 
 
-def disable_auto(only_if: Collection[str] | None = None) -> ConfigurationView:
+def disable_auto(
+    only_if: Collection[str] | None = None,
+    within: AbstractContextManager[None] = _ALONE,
+) -> ConfigurationView:
     """Raises: ChangedMeanwhile."""
-    return change_configuration({"sync_enabled": False}, only_if)
+    return change_configuration({"sync_enabled": False}, only_if, within=within)
 
 
 def current_sync() -> CurrentSync | None:

@@ -19,7 +19,7 @@ from farcopy.service.meter import Meter
 from farcopy.service.stop import StopSignal
 from farcopy.settings.environment import Environment
 from farcopy.store import configuration as stored
-from farcopy.store import salvage
+from farcopy.store import salvage, seals
 from farcopy.store.lease import EngineLock
 from farcopy.store.ledger import DatabaseLedger
 from farcopy.store.proofs import DatabaseProofs
@@ -74,9 +74,13 @@ def mend_database(environment: Environment) -> Mended | None:
             return None
         connection.close()
         aside = salvage.move_aside(file, wiring.SystemClock().now())
+        marks = seals.read()
         prepare_database()
         tables = salvage.salvage(aside)
         stored.ensure_row()
+        if marks.exists:
+            # The trail goes on with its old head: not with that of the new, empty database.
+            seals.write(marks)
     finally:
         lock.release()
     _log.warning(

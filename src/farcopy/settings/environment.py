@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from environs import Env, EnvError, FileAwareEnv
 
 from farcopy.core.errors import EnvironmentInvalid
+from farcopy.core.syslog import read_target
 from farcopy.store.refusals import reason
 
 MAX_WAIT_S = 3600.0
@@ -41,6 +42,8 @@ class Environment:
     source_roots: tuple[str, ...]
     log_keep_days: int
     audit_keep_days: int
+    audit_log: Path | None
+    audit_syslog: str
     connect_s: float
     reply_s: float
     stall_s: float
@@ -87,6 +90,16 @@ class Environment:
             raise EnvironmentInvalid("FARCOPY_LOG_KEEP_DAYS or FARCOPY_RETRY_SCALE is too small")
         if self.audit_keep_days < 1:
             raise EnvironmentInvalid("FARCOPY_AUDIT_KEEP_DAYS must be at least 1")
+        if self.audit_syslog:
+            try:
+                target = read_target(self.audit_syslog)
+            except ValueError as error:
+                raise EnvironmentInvalid(
+                    "FARCOPY_AUDIT_SYSLOG must be HOST, HOST:PORT, udp://HOST:PORT, "
+                    "tcp://HOST:PORT or the path of a socket"
+                ) from error
+            if target.kind == "local" and os.name != "posix":
+                raise EnvironmentInvalid("FARCOPY_AUDIT_SYSLOG must be a host on Windows")
         if not 0 <= self.scrub_percent <= 100:
             raise EnvironmentInvalid("FARCOPY_SCRUB_PERCENT must be between 0 and 100")
         if self.scrub_mib < 1:
@@ -109,6 +122,8 @@ class Environment:
             log_keep_days=_env.int("FARCOPY_LOG_KEEP_DAYS", 90),
             # Six years and two leap days: 45 CFR 164.316(b)(2)(i). Nothing is removed by itself.
             audit_keep_days=_env.int("FARCOPY_AUDIT_KEEP_DAYS", 2192),
+            audit_log=_path(_env.str("FARCOPY_AUDIT_LOG", "").strip()),
+            audit_syslog=_env.str("FARCOPY_AUDIT_SYSLOG", "").strip(),
             connect_s=_env.float("FARCOPY_CONNECT_TIMEOUT_S", 10.0),
             reply_s=_env.float("FARCOPY_REPLY_TIMEOUT_S", 30.0),
             stall_s=_env.float("FARCOPY_STALL_TIMEOUT_S", 30.0),
@@ -125,6 +140,10 @@ class Environment:
             # How long a run waits for a database that is away; then it ends.
             ledger_patience_s=_env.float("FARCOPY_LEDGER_PATIENCE_S", 60.0),
         )
+
+
+def _path(text: str) -> Path | None:
+    return Path(text).absolute() if text else None
 
 
 def home_directory() -> Path:

@@ -125,6 +125,7 @@ CORS_ALLOW_METHODS = ("GET", "POST", "OPTIONS")
 CORS_ALLOW_HEADERS = ("Content-Type", "Authorization")
 
 AXES_CLIENT_IP_CALLABLE = "farcopy.web.call.address_for_axes"
+AXES_USERNAME_CALLABLE = "farcopy.web.call.name_for_axes"
 # Attempts while locked are not counted: the lock ends 15 minutes after it began.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 

@@ -14,8 +14,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from farcopy.store import key_history
-from farcopy.store.audit_models import AuditHead, AuditLog
+from farcopy.store import key_history, seals
+from farcopy.store.audit_models import AuditHead, AuditLog, KeyRecord
 from farcopy.store.chain import Head, Link
 from farcopy.store.keys import derive_key, key_id
 
@@ -75,6 +75,18 @@ def begin_chain() -> None:
         _locked_head(derive_key(key_history.in_force(), key_history.AUDIT_PURPOSE))
 
 
+def was_begun() -> bool:
+    """Whether there was a trail before: then one without a head was not just made.
+
+    Who has the database alone can take away the first two signs, and not the third.
+    """
+    return (
+        KeyRecord.objects.filter(has_chain=True).exists()
+        or bool(_last_sequence())
+        or seals.read().exists
+    )
+
+
 def fresh_head() -> Head:
     """Of a chain of its own for what comes now; what is there already is counted and hashed."""
     rows, digest, last_id = 0, "", 0
@@ -113,14 +125,25 @@ def _locked_head(key: bytes) -> Head:
     row = AuditHead.objects.select_for_update().filter(pk=1).first()
     if row is None:
         head = fresh_head()
-        if head.sequence:
+        if was_begun():
             head = _broken(head)  # a chain whose head somebody took away
         AuditHead.objects.get_or_create(
             pk=1, defaults={**asdict(head), "seal": head.sealed(key)}
         )
+        KeyRecord.objects.filter(is_in_force=True).update(has_chain=True)
+        transaction.on_commit(_anchor)
         return _locked_head(key)
     head = head_of(row)
-    return head if head.is_sealed(key, row.seal) else _broken(head)
+    if head.is_sealed(key, row.seal):
+        return head
+    # What it says is acknowledged is not to be sealed as if an admin had done it.
+    return _broken(replace(head, closed=""))
+
+
+def _anchor() -> None:
+    from farcopy.store import anchor  # which needs this module
+
+    anchor.try_renewing()
 
 
 def _broken(head: Head) -> Head:

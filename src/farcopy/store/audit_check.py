@@ -166,11 +166,16 @@ def _check_mark(
     where: str, mark: Mark | None, head: Head, keys: Mapping[str, bytes],
     macs: Mapping[int, str], result: Checked,
 ) -> None:
+    closed = head.closed_chains
+    limit = closed.get(mark.chain_id, -1) if mark else -1
+    if mark is not None and (limit is None or mark.digest in closed):
+        return  # acknowledged; or an admin gave its key up for lost
     if mark is None or mark.key_id not in keys or not mark.is_sealed(keys[mark.key_id]):
         result.add(Kind.HEAD, None, f"the mark {where} was changed, or is not of this trail")
     elif mark.chain_id != head.chain_id:
-        result.add(Kind.CUT, None, f"the chain was begun anew: the mark {where} knows of another "
-                   f"with {mark.sequence} entries")
+        if limit is not None and mark.sequence > limit:
+            result.add(Kind.CUT, None, f"the chain was begun anew: the mark {where} knows of "
+                       f"another with {mark.sequence} entries")
     elif mark.sequence > head.sequence:
         result.add(Kind.CUT, head.sequence + 1, _gone(head.sequence + 1, mark.sequence)
                    + f", says the mark {where} of {mark.written_at}")

@@ -34,8 +34,10 @@ class AuditHead(models.Model):
 
     chain_id: drawn when it was begun. base: the entry before the first that is still there.
     earlier: the entries older than the chain, up to an id, counted and hashed. broken_after:
-    the entry after which the head itself was found changed. seal: a MAC over all of these.
-    What follows it tells of the last check, and of the head's copy on the remote.
+    the entry after which the head itself was found changed. closed: what an admin has
+    acknowledged. is_anchored: copied into the home, where who has only the database does not
+    reach. seal: a MAC over all of these. What follows it tells of the last check, of the head's
+    copy on the remote, and of the lines that go elsewhere.
     """
 
     chain_id = models.CharField(max_length=16)
@@ -47,12 +49,15 @@ class AuditHead(models.Model):
     earlier_rows = models.BigIntegerField(default=0)
     earlier_sha256 = models.CharField(max_length=64, default="")
     broken_after = models.BigIntegerField(null=True)
+    closed = models.TextField(default="", db_default="")
+    is_anchored = models.BooleanField(default=False, db_default=False)
     seal = models.CharField(max_length=64)
 
     checked_at = models.DateTimeField(null=True)
     entries_checked = models.BigIntegerField(default=0)
     problems = models.JSONField(default=list)
     sent_problem = models.CharField(max_length=40, default="")
+    lines_problem = models.CharField(max_length=200, default="", db_default="")
 
     class Meta:
         db_table = "audit_head"
@@ -62,12 +67,14 @@ class KeyRecord(models.Model):
     """A master key that is or was in force; never the key itself.
 
     audit_key_encrypted: what entries of its time are sealed with, once it is in force no more.
+    has_chain: an audit trail was begun under it, so one that is not there was taken away.
     """
 
     key_id = models.CharField(max_length=16, unique=True)
     is_in_force = models.BooleanField(default=True)
     since = models.DateTimeField()
     audit_key_encrypted = models.TextField(null=True)
+    has_chain = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         db_table = "key_history"

@@ -48,7 +48,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where the chain ends and begins: see the table `audit_head`."""
+    """Where the chain ends and begins: see the table `audit_head`.
+
+    closed: what an admin acknowledged, as JSON: ids of chains that are gone, with the number
+    up to which entries of it are known to be missing (null: whichever), and the SHA-256 of
+    texts that are no marks of ours.
+    """
 
     chain_id: str
     sequence: int = 0
@@ -59,15 +64,30 @@ class Head:
     earlier_rows: int = 0
     earlier_sha256: str = ""
     broken_after: int | None = None
+    closed: str = ""
+    is_anchored: bool = False
 
     def sealed(self, key: bytes) -> str:
-        return _mac(key, "head", *astuple(self))
+        *values, closed, is_anchored = astuple(self)
+        if closed or is_anchored:  # a head of before these were known has a seal without
+            values += [closed, is_anchored]
+        return _mac(key, "head", *values)
 
     def is_sealed(self, key: bytes, seal: str) -> bool:
         return hmac.compare_digest(self.sealed(key), seal)
 
     def after(self, sequence: int, mac: str) -> "Head":
         return replace(self, sequence=sequence, mac=mac)
+
+    @property
+    def closed_chains(self) -> dict[str, int | None]:
+        found: dict[str, int | None] = json.loads(self.closed) if self.closed else {}
+        return found
+
+    def closing(self, more: Mapping[str, int | None]) -> "Head":
+        """With these acknowledged too."""
+        known = {**self.closed_chains, **more}
+        return replace(self, closed=json.dumps(known, sort_keys=True, separators=(",", ":")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +119,28 @@ class Mark:
     @classmethod
     def of_text(cls, text: bytes) -> "Mark":
         """Raises: ValueError when it is none."""
-        values = json.loads(text)
+        return cls.of_values(json.loads(text))
+
+    @classmethod
+    def of_values(cls, values: object) -> "Mark":
+        """Raises: ValueError when they are none."""
         if not isinstance(values, dict) or set(values) != set(cls.__dataclass_fields__):
             raise ValueError("no mark of an audit trail")
         if not all(isinstance(v, int if n == "sequence" else str) for n, v in values.items()):
             raise ValueError("no mark of an audit trail")
         return cls(**values)
 
+    @property
+    def digest(self) -> str:
+        return sha256(self.text()).hexdigest()
+
     def _seal(self, key: bytes) -> str:
         return _mac(key, "mark", *astuple(replace(self, seal="")))
+
+
+def label_of_text(key: bytes, text: str) -> str:
+    """Stands for a text that is not to be kept, and tells who guesses it that he is right."""
+    return _mac(key, "typed name", text)
 
 
 def _mac(key: bytes, kind: str, *values: object) -> str:

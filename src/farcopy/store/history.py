@@ -1,6 +1,6 @@
 """Runs as the history, the statistics and the service see them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
@@ -86,19 +86,24 @@ class Statistics:
 
 
 def begin(
-    sync_type: SyncType, destination: Destination, label: str, requested_by: str, now: datetime
+    sync_type: SyncType, destination: Destination, label: str, requested_by: str, now: datetime,
+    also: Callable[[int], None] = lambda _run_id: None,
 ) -> int:
     """Raises: RunAlreadyOn (the database keeps the rule, whoever asks).
+
+    also: done in the same transaction, with the run's id.
 
     Asked twice with the same `now`, because the first reply was lost, it is one run.
     """
     try:
         with transaction.atomic():
-            return SyncHistory.objects.create(
+            run_id = SyncHistory.objects.create(
                 sync_type=sync_type, destination=destination, destination_label=label,
                 status=RunState.RUNNING, requested_by=requested_by, started_at=now,
                 phase="scanning",
             ).pk
+            also(run_id)
+            return run_id
     except IntegrityError as error:
         own = SyncHistory.objects.filter(
             status=RunState.RUNNING, started_at=now, sync_type=sync_type, requested_by=requested_by

@@ -2,8 +2,8 @@
 
 Counted are the wrong passwords django-axes has noted. Guesses lock an account
 wherever it has not been signed in to lately, so they cannot be spread over many
-machines; where it has, only the guesses made there count, so that nobody can
-keep the last admin out from afar.
+machines; where it has, only the guesses at this account made there count, so that
+nobody can keep the last admin out from afar, nor his neighbour behind one proxy.
 """
 
 from datetime import datetime, timedelta
@@ -24,6 +24,11 @@ MAX_KNOWN: Final = 50
 """Addresses remembered of one account; the longest unused are forgotten."""
 
 
+def is_at_home(username: str, address: str) -> bool:
+    """Whether this account has been signed in to from there lately."""
+    return bool(address) and _is_known(username, address, timezone.now())
+
+
 def wait_s(username: str, address: str) -> float:
     """Seconds until this address may try a password for this account; 0: now."""
     now = timezone.now()
@@ -34,7 +39,8 @@ def wait_s(username: str, address: str) -> float:
     recent = _recent(now)
     of_account = recent.filter(username=username)
     if _is_known(username, address, now):
-        of_account = of_account.filter(ip_address=address)
+        at_home = of_account.filter(ip_address=address)
+        return _wait_s(at_home, settings.AXES_FAILURE_LIMIT, now)
     of_address = recent.filter(ip_address=address or None)
     signed_in_at = _signed_in_at(address, now)
     if signed_in_at is not None:

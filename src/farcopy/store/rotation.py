@@ -13,8 +13,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from farcopy.core.errors import KeyFits, KeyUnusable
-from farcopy.store import audit, key_history, second_factor
+from farcopy.store import anchor, audit, key_history, seals, second_factor
 from farcopy.store.audit_models import AuditHead, KeyRecord
+from farcopy.store.chain import Head
 from farcopy.store.keys import (
     KEY_FILE,
     NEXT_KEY_FILE,
@@ -25,6 +26,7 @@ from farcopy.store.keys import (
     sync_directory,
 )
 from farcopy.store.models import SyncConfiguration
+from farcopy.store.seals import Kept
 from farcopy.store.secrets import SecretBox
 
 _PASSWORD: Final = "ftp_password"  # noqa: S105  # the name of the field
@@ -65,6 +67,8 @@ def rotate() -> Rotated:
 
 def _put_in_force(new: bytes) -> Rotated:
     with transaction.atomic():
+        # Before the head, as who changes settings does: else each may wait for the other.
+        SyncConfiguration.objects.select_for_update().get(pk=1)
         head, old_audit_key = audit.locked_head()
         record = KeyRecord.objects.select_for_update().get(is_in_force=True)
         if record.key_id == key_id(new):
@@ -128,11 +132,33 @@ def reset() -> str:
             key_id=key_id(new), defaults={"is_in_force": True, "since": timezone.now()}
         )
         SyncConfiguration.objects.filter(pk=1).update(ftp_password_encrypted=None)
+        given_up, kept = AuditHead.objects.filter(pk=1).first(), seals.read()
         AuditHead.objects.all().delete()
         head, key = audit.locked_head()
-        audit.store_head(replace(head, broken_after=None), key)
+        if not _is_of_a_key_at_hand(kept):
+            head = _given_up(head, given_up, kept)
+        # Else no key was lost: somebody changed which one the database names, and that is told.
+        audit.store_head(head, key)
         audit.record(
             action="key.reset", ip_address="service",
             details={"new_key": key_id(new), "second_factors": second_factor.forget_all()},
         )
+    anchor.try_renewing()
     return key_id(new)
+
+
+def _given_up(head: Head, before: AuditHead | None, kept: Kept) -> Head:
+    """The new chain's head: marks of what the lost key sealed are no alarm any more."""
+    head = replace(head, broken_after=None)
+    if before is not None:
+        head = head.closing({**audit.head_of(before).closed_chains, before.chain_id: None})
+    return head.closing({found.mark.chain_id: None for found in kept.marks if found.mark})
+
+
+def _is_of_a_key_at_hand(kept: Kept) -> bool:
+    keys = {name: derive_key(master, key_history.AUDIT_PURPOSE)
+            for name, master in key_history.masters().items()}
+    return any(
+        found.mark.key_id in keys and found.mark.is_sealed(keys[found.mark.key_id])
+        for found in kept.marks if found.mark
+    )

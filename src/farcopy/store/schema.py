@@ -8,13 +8,13 @@ import portalocker
 from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.exceptions import MigrationSchemaMissing
 from django.db.migrations.recorder import MigrationRecorder
 
 from farcopy.core.errors import KeyMismatch, KeyUnusable
 from farcopy.core.ledger_errors import LedgerTrouble
-from farcopy.store import audit, configuration, counters, key_history
+from farcopy.store import anchor, audit, configuration, counters, key_history
 from farcopy.store.troubles import of_os_error
 
 
@@ -46,8 +46,10 @@ def _prepare() -> None:
             configuration.ensure_row()
             # With a key that does not fit both are left to the day when it does.
             with suppress(KeyMismatch, KeyUnusable):
-                key_history.begin()
-                audit.begin_chain()
+                with transaction.atomic():  # a key without its chain would look like a theft
+                    key_history.begin()
+                    audit.begin_chain()
+                anchor.try_renewing()
         if not counters.are_kept():  # also after a start that was cut off just here
             counters.begin_keeping()
     if connection.vendor == "sqlite":

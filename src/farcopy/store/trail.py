@@ -66,6 +66,23 @@ def every(wanted: Wanted) -> Iterator[Entry]:
         after = page[-1].pk
 
 
+def after(sequence: int, limit: int) -> list[Entry]:
+    """Of the chain, those behind this number, in its order."""
+    rows = AuditLog.objects.filter(sequence__gt=sequence).order_by("sequence")
+    return [_entry(row) for row in rows[:limit]]
+
+
+def place_of_last() -> tuple[int, str]:
+    """Number and seal of the last entry of the chain; 0 and "" when there is none."""
+    rows = AuditLog.objects.filter(sequence__isnull=False).order_by("-sequence")
+    row = rows.first()
+    return (row.sequence or 0, row.mac) if row else (0, "")
+
+
+def mac_of(sequence: int) -> str | None:
+    return AuditLog.objects.filter(sequence=sequence).values_list("mac", flat=True).first()
+
+
 def _rows(wanted: Wanted) -> QuerySet[AuditLog]:
     rows = AuditLog.objects.all()
     if wanted.username is not None:

@@ -30,6 +30,7 @@ from farcopy.web import (
     trail,
     versions,
 )
+from farcopy.web.audit import changing
 from farcopy.web.call import call_of, user_of
 from farcopy.web.openapi_parts import error_answers, settings_body
 from farcopy.web.rate import CONNECTION_TESTS
@@ -77,7 +78,8 @@ _PREFER = {
 def configure_sync(request: HttpRequest, response: HttpResponse) -> ConfigureAnswer:
     """Change settings, all or nothing. Every bad field is named."""
     view = overview.change_configuration(
-        call_of(request).fields, versions.wanted(request), versions.author_of(request)
+        call_of(request).fields, versions.wanted(request), versions.author_of(request),
+        within=changing(request),
     )
     versions.tell(response, view)
     versions.note_seen(request, view)
@@ -212,7 +214,7 @@ def _unreachable(error: FarcopyError) -> Refusal:
 )
 def enable_auto(request: HttpRequest, response: HttpResponse) -> EnabledAnswer:
     """Sync every sync_interval minutes. The background service must be running."""
-    view = overview.enable_auto(versions.wanted(request))
+    view = overview.enable_auto(versions.wanted(request), changing(request))
     versions.tell(response, view)
     return EnabledAnswer(
         success=True,
@@ -230,7 +232,8 @@ def enable_auto(request: HttpRequest, response: HttpResponse) -> EnabledAnswer:
 )
 def disable_auto(request: HttpRequest, response: HttpResponse) -> DisabledAnswer:
     """Stop scheduled syncs. A run that is on goes on; sync-now still works."""
-    versions.tell(response, overview.disable_auto(versions.wanted(request)))
+    view = overview.disable_auto(versions.wanted(request), changing(request))
+    versions.tell(response, view)
     return DisabledAnswer(
         success=True,
         message="Auto-sync disabled successfully",
@@ -246,10 +249,12 @@ def disable_auto(request: HttpRequest, response: HttpResponse) -> DisabledAnswer
 )
 def cancel_sync(request: HttpRequest) -> CancelAnswer:
     """Ends it within two seconds, also in the middle of a file. What was not sent stays due."""
+    with changing(request):
+        run_id = runs.cancel()
     return CancelAnswer(
         success=True,
         message="Sync cancel requested",
-        data=CancelData.model_validate(answers.cancel(runs.cancel())),
+        data=CancelData.model_validate(answers.cancel(run_id)),
     )
 
 
@@ -264,7 +269,8 @@ def confirm_changes(request: HttpRequest) -> ConfirmAnswer:
 
     The next sync replaces the copies of the changed files. Nothing is deleted on the remote.
     """
-    changed, vanished = freezing.confirm_changes(user_of(request).username)
+    with changing(request):
+        changed, vanished = freezing.confirm_changes(user_of(request).username)
     return ConfirmAnswer(
         success=True,
         message="Changes confirmed - The next sync sends them",
@@ -280,7 +286,8 @@ def confirm_changes(request: HttpRequest) -> ConfirmAnswer:
 )
 def accept_losses(request: HttpRequest) -> AcceptAnswer:
     """Files gone from the source whose copies were found damaged or missing: no longer told."""
-    files = freezing.accept_losses(user_of(request).username)
+    with changing(request):
+        files = freezing.accept_losses(user_of(request).username)
     return AcceptAnswer(
         success=True,
         message="Taken note of the lost files",

@@ -1,18 +1,23 @@
 """The audit trail of the API: one row for every call under /api/, refused ones too.
 
+Only calls without a session, refused for that, share one beyond so many a minute: web.tally.
+
 Names of fields, never their values, and no text of the caller's but a bounded
 path and account name. A trail that cannot be written breaks no answer: each
 call that is missing is logged, and the first row after them says how many.
 """
 
+import atexit
 import logging
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import Error as DatabaseProblem
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -22,10 +27,15 @@ from farcopy.store import audit
 from farcopy.store.health import AUDIT, HEALTH
 from farcopy.store.patience import wait_at_most
 from farcopy.web.call import Call, call_of, is_api
+from farcopy.web.refusals import UNAUTHORIZED
+from farcopy.web.tally import Tally
 
 log = logging.getLogger("farcopy.web")
 MAX_PATH = 200
+OK = 200
+"""What an answer will be once its change is committed."""
 GAP_ACTION = "audit.gap"
+SHARED_ACTION = "audit.shared"
 TROUBLED_BUSY_S = 0.1
 """While rows are missing anyway, an answer does not wait for one more."""
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"})
@@ -40,8 +50,82 @@ class AuditMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if is_api(request) and request.method != "OPTIONS":
-            _record(request, call_of(request), response.status_code)
+            call = call_of(request)
+            is_written = call.recorded_status == response.status_code
+            if not is_written and not _shares_a_row(call):
+                _record(request, call, response.status_code)
+            _write_shared()
         return response
+
+
+_tally = Tally()
+
+
+def _shares_a_row(call: Call) -> bool:
+    """Of the gate's own refusal only: a sign-in that failed always has its own."""
+    if call.session is not None or call.code != UNAUTHORIZED.code:
+        return False
+    is_network = call.sender not in ("", call.address)
+    sender = f"{call.sender}/64" if is_network else call.address
+    now_s = time.monotonic()
+    if _tally.has_own_row(sender, call.action, now_s, timezone.now()):
+        return False
+    _clock.wind(_tally.left_s(now_s))
+    return True
+
+
+class _Clock:
+    """Sees to it that a minute's shared rows are written though nobody calls any more.
+
+    A thread of its own while there are such rows, and none else.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._ends_with_us = False
+
+    def wind(self, left_s: float) -> None:
+        with self._lock:
+            if self._timer is not None and self._timer.is_alive():
+                return
+            if not self._ends_with_us:
+                atexit.register(_write_shared, is_end=True)
+                self._ends_with_us = True
+            self._timer = threading.Timer(left_s + 0.5, self._strike)
+            self._timer.name, self._timer.daemon = "farcopy-tally", True
+            self._timer.start()
+
+    def _strike(self) -> None:
+        try:
+            _write_shared()
+        finally:
+            connection.close()
+        with self._lock:
+            self._timer = None
+        if _tally.has_shared:  # of a minute that a call had begun just before
+            self.wind(_tally.left_s(time.monotonic()))
+
+
+_clock = _Clock()
+
+
+def _write_shared(*, is_end: bool = False) -> None:
+    for shared in _tally.take(time.monotonic(), is_end=is_end):
+        try:
+            _write(
+                SHARED_ACTION, ip_address=shared.sender or "many", status=401,
+                details={
+                    "calls": shared.calls, "actions": dict(shared.actions),
+                    "from": shared.first_at.isoformat(timespec="seconds"),
+                    "to": shared.last_at.isoformat(timespec="seconds"),
+                },
+            )
+        except (DatabaseProblem, KeyMismatch, KeyUnusable) as error:
+            _gap.widen(shared.last_at, shared.calls, shared.first_at)
+            log.error(  # noqa: TRY400  # a traceback may quote what could not be stored
+                "audit.gap", extra={"calls": shared.calls, "error": type(error).__name__}
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +176,7 @@ def _record(request: HttpRequest, call: Call, status: int) -> None:
         if is_troubled:
             wait_at_most(TROUBLED_BUSY_S)
         with transaction.atomic():
-            if lost is not None:
-                _write(GAP_ACTION, details={
-                    "calls": lost.calls, "from": lost.first_at.isoformat(timespec="seconds"),
-                    "to": lost.last_at.isoformat(timespec="seconds"),
-                })
-            _write(
-                call.action,
-                user_id=call.user.pk if call.user else None,
-                username=call.username,
-                ip_address=call.address,
-                user_agent=request.META.get("HTTP_USER_AGENT", ""),
-                details=_details(request, call),
-                status=status,
-            )
+            _write_call(request, call, status, lost)
     except (DatabaseProblem, ValueError, KeyMismatch, KeyUnusable) as error:
         now = timezone.now()
         if lost is not None:
@@ -125,6 +196,52 @@ def _record(request: HttpRequest, call: Call, status: int) -> None:
         )
     else:
         HEALTH.clear(AUDIT)
+
+
+@contextmanager
+def changing(request: HttpRequest, *, even_unsealed: bool = False) -> Iterator[None]:
+    """What a view changes in here is committed with its entry, which says 200; or not at all.
+
+    even_unsealed: also while the key is in trouble; then the entry is missing, and counted.
+    Raises: LedgerTrouble, KeyMismatch, KeyUnusable: answered 503.
+    """
+    call, lost = call_of(request), None
+    try:
+        with transaction.atomic():
+            yield
+            lost = _gap.take()
+            try:
+                _write_call(request, call, OK, lost)
+            except (KeyMismatch, KeyUnusable):
+                if not even_unsealed:
+                    raise
+            else:
+                call.recorded_status = OK
+    except BaseException:
+        call.recorded_status = None
+        if lost is not None:
+            _gap.widen(lost.last_at, lost.calls, lost.first_at)
+        raise
+    if lost is not None and call.recorded_status is None:
+        _gap.widen(lost.last_at, lost.calls, lost.first_at)
+
+
+def _write_call(request: HttpRequest, call: Call, status: int, lost: _Lost | None) -> None:
+    """lost: calls before that left no row."""
+    if lost is not None:
+        _write(GAP_ACTION, details={
+            "calls": lost.calls, "from": lost.first_at.isoformat(timespec="seconds"),
+            "to": lost.last_at.isoformat(timespec="seconds"),
+        })
+    _write(
+        call.action,
+        user_id=call.user.pk if call.user else None,
+        username=call.username,
+        ip_address=call.address,
+        user_agent=request.META.get("HTTP_USER_AGENT", ""),
+        details=_details(request, call),
+        status=status,
+    )
 
 
 def _write(

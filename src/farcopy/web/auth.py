@@ -17,8 +17,10 @@ from ninja import Router
 
 from farcopy.store import lockout, second_factor, users
 from farcopy.store.models import User
+from farcopy.store.typed_names import kept_name
 from farcopy.store.users import CheckedNoLonger, UserProblem, lock_as_checked
 from farcopy.web import refusals, sessions
+from farcopy.web.audit import changing
 from farcopy.web.call import call_of, user_of
 from farcopy.web.fields import FieldReader
 from farcopy.web.hashing import hashing
@@ -55,19 +57,20 @@ def login(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
     otp = fields.optional_text("otp", second_factor.MAX_CODE)
     fields.check()
     # Signed in or not: what counts from here is who signs in.
-    call.user, call.tried_username = None, username
+    call.user, call.tried_username = None, kept_name(username)
     checked = _check_password(request, username, secret)
     if checked is None:
         raise Refused(refusals.BAD_CREDENTIALS)
     try:
         _check_second_factor(request, checked, otp)
-        with transaction.atomic():
+        # With a key that does not fit one must still get in, to be told so.
+        with changing(request, even_unsealed=True):
             user = sessions.sign_in(request, checked, response)
-            lockout.remember_address(user, call.address)
+            lockout.remember_address(user, call.sender)
+            call.user = user
     except CheckedNoLonger as error:
-        tell(request, "login.failed", username)
+        tell(request, "login.failed", call.tried_username)
         raise Refused(refusals.BAD_CREDENTIALS) from error
-    call.user = user
     tell(request, "login.succeeded", user.username)
     return AccountAnswer(success=True, message="Login successful", data=_account(user))
 
@@ -80,7 +83,8 @@ def login(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
 )
 def logout(request: HttpRequest, response: HttpResponse) -> MessageAnswer:
     """End the session."""
-    sessions.sign_out(request, response)
+    with changing(request, even_unsealed=True):
+        sessions.sign_out(request, response)
     tell(request, "logout", user_of(request).username)
     return MessageAnswer(success=True, message="Logout successful")
 
@@ -121,7 +125,7 @@ def password(request: HttpRequest, response: HttpResponse) -> AccountAnswer:
         )
     try:
         # Both or nothing: an answer of 503 must not leave another password behind.
-        with hashing(), transaction.atomic():
+        with hashing(), changing(request):
             users.set_password(user.username, new, checked=checked)
             user.refresh_from_db()
             # No code was asked for: where one is needed, this confirms nothing.
@@ -157,7 +161,8 @@ def confirm(request: HttpRequest) -> ConfirmedAnswer:
         raise Refused(is_wrong)
     try:
         _check_second_factor(request, checked, otp)
-        sessions.confirm(request, checked)
+        with changing(request):
+            sessions.confirm(request, checked)
     except CheckedNoLonger as error:
         tell(request, "login.failed", user.username)
         raise Refused(is_wrong) from error
@@ -170,12 +175,17 @@ def confirm(request: HttpRequest) -> ConfirmedAnswer:
 
 def _check_password(request: HttpRequest, username: str, secret: str) -> User | None:
     """The user, or None for a wrong password. Raises: Refused (429) while locked."""
-    with hashing():
-        # Within: of a hundred tries at once, all but the first few meet the lock.
-        _refuse_locked(request, username)
+    call = call_of(request)
+    name = call.tried_username or username
+    # Before, so that who is locked takes nobody's place in the room; and within, for of a
+    # hundred tries at once all but the first few are to meet the lock.
+    _refuse_locked(request, name)
+    share = f"{name} at home" if lockout.is_at_home(name, call.sender) else call.sender
+    with hashing(share, is_stranger=share == call.sender):
+        _refuse_locked(request, name)
         user = authenticate(request, username=username, password=secret)
     if not isinstance(user, User):
-        tell(request, "login.failed", username)
+        tell(request, "login.failed", name)
         return None
     return user
 
@@ -209,11 +219,11 @@ def must_have_otp(user: User) -> bool:
     return user.role in settings.WEB_ENVIRONMENT.otp_roles
 
 
-def _refuse_locked(request: HttpRequest, username: str) -> None:
+def _refuse_locked(request: HttpRequest, name: str) -> None:
     """Raises: Refused (429)."""
-    wait_s = lockout.wait_s(username, call_of(request).address)
+    wait_s = lockout.wait_s(name, call_of(request).sender)
     if wait_s:
-        tell(request, "login.locked", username)
+        tell(request, "login.locked", name)
         text = "Too many failed attempts; try again later"
         raise Refused(refusals.too_many("too_many_attempts", text, wait_s))
 

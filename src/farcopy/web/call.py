@@ -5,21 +5,24 @@ audit. Hangs on the request; decides nothing.
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
 from django.http import HttpRequest
 
+from farcopy.core.addresses import neighbourhood, read_peer, shown_peer
 from farcopy.store.models import ApiToken, Session, User
-from farcopy.web.origin import is_address
 from farcopy.web.routes import API_PREFIX, ROUTES, UNKNOWN_ACTION, Route
 
 
 @dataclass(slots=True)
 class Call:
-    """session: it came with; or token, which alone counts. is_bad_token: one that is none of
-    ours, or no longer. user: signed in, or signing in. tried_username: given at a
-    login that failed.
+    """address: whence, for the eye. sender: whose tries are counted together, "" when that is
+    no address. session: it came with; or token, which alone counts. is_bad_token: one that is
+    none of ours, or no longer. user: signed in, or signing in. tried_username: given at a
+    login, or what stands for it. recorded_status: what its entry says that was written
+    together with what it changed.
 
     account: the name of the one a call about accounts is about; subject: the token a call about
     tokens is about. fields: the object in
@@ -29,6 +32,7 @@ class Call:
     request_id: str
     route: Route | None
     address: str
+    sender: str
     session: Session | None = None
     token: ApiToken | None = None
     is_bad_token: bool = False
@@ -38,6 +42,7 @@ class Call:
     subject: str = ""
     fields: dict[str, object] = field(default_factory=dict)
     code: str = ""
+    recorded_status: int | None = None
 
     @property
     def action(self) -> str:
@@ -49,10 +54,12 @@ class Call:
 
 
 def begin_call(request: HttpRequest) -> Call:
+    peer = str(request.META.get("REMOTE_ADDR", ""))
     call = Call(
         request_id=secrets.token_hex(8),
         route=ROUTES.get(request.path_info),
-        address=client_address(request),
+        address=shown_peer(peer),
+        sender=sender_of(peer),
     )
     request.farcopy_call = call  # type: ignore[attr-defined]  # Django's way to hand things on
     return call
@@ -74,11 +81,16 @@ def is_api(request: HttpRequest) -> bool:
     return request.path_info.startswith(API_PREFIX)
 
 
-def client_address(request: HttpRequest) -> str:
-    """The peer's address, or what a trusted proxy says; "" when that is no address."""
-    address = str(request.META.get("REMOTE_ADDR", ""))
-    return address if is_address(address) else ""
+def sender_of(text: str) -> str:
+    address = read_peer(text)
+    return neighbourhood(address) if address else ""
 
 
 def address_for_axes(request: HttpRequest) -> str | None:
-    return client_address(request) or None
+    return call_of(request).sender or None
+
+
+def name_for_axes(request: HttpRequest, credentials: Mapping[str, str] | None) -> str:
+    """Wrong passwords are counted under what is kept of the name."""
+    call = call_of(request)
+    return call.tried_username or (call.user.username if call.user else "")

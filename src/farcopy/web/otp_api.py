@@ -1,6 +1,5 @@
 """My second factor: is it on, set it up, switch it off."""
 
-from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router
@@ -10,6 +9,7 @@ from farcopy.store import second_factor, sign_ins
 from farcopy.store.second_factor import CodeWrong
 from farcopy.store.users import UserProblem
 from farcopy.web import refusals
+from farcopy.web.audit import changing
 from farcopy.web.auth import must_have_otp, tell
 from farcopy.web.call import call_of, user_of
 from farcopy.web.fields import FieldReader
@@ -49,7 +49,8 @@ def get_otp(request: HttpRequest) -> OtpAnswer:
 def begin_otp(request: HttpRequest) -> BegunAnswer:
     """A secret for an authenticator app. Nothing changes until a code of it is given."""
     try:
-        begun = second_factor.begin(user_of(request))
+        with changing(request):
+            begun = second_factor.begin(user_of(request))
     except UserProblem as problem:
         raise Refused(refusals.OTP_STATE) from problem
     return BegunAnswer(
@@ -72,7 +73,7 @@ def enable_otp(request: HttpRequest) -> EnabledOtpAnswer:
     code = fields.text("otp", second_factor.MAX_CODE)
     fields.check()
     try:
-        with transaction.atomic():
+        with changing(request):
             codes = second_factor.enable(user, code, timezone.now())
             sign_ins.end_all(user.username, call.session.pk if call.session else "")
     except CodeWrong as problem:
@@ -96,7 +97,8 @@ def enable_otp(request: HttpRequest) -> EnabledOtpAnswer:
 def disable_otp(request: HttpRequest) -> OtpAnswer:
     """The password alone signs in again; recovery codes are void."""
     user = user_of(request)
-    second_factor.remove(user.username)
+    with changing(request):
+        second_factor.remove(user.username)
     tell(request, "otp.disabled", user.username)
     return _state(request, "Second factor disabled")
 

@@ -7,6 +7,7 @@ from farcopy.service import answers
 from farcopy.store import sign_ins
 from farcopy.store.sign_ins import SessionUnknown
 from farcopy.web import refusals
+from farcopy.web.audit import changing
 from farcopy.web.auth import tell
 from farcopy.web.call import call_of, user_of
 from farcopy.web.fields import FieldReader
@@ -53,7 +54,8 @@ def end_session(request: HttpRequest) -> EndedAnswer:
     fields.check()
     user = user_of(request)
     try:
-        sign_ins.end(user.username, handle)
+        with changing(request):
+            sign_ins.end(user.username, handle)
     except SessionUnknown as problem:
         raise Refused(refusals.NO_SUCH_SESSION) from problem
     tell(request, "session.ended", user.username)
@@ -73,7 +75,8 @@ def end_sessions(request: HttpRequest) -> EndedAnswer:
     with_this = fields.optional_flag("with_this") or False
     fields.check()
     user = user_of(request)
-    number = sign_ins.end_all(user.username, "" if with_this else _this(request))
+    with changing(request):
+        number = sign_ins.end_all(user.username, "" if with_this else _this(request))
     tell(request, "sessions.ended", user.username)
     return EndedAnswer(success=True, message="Sessions ended", data=EndedData(sessions=number))
 

@@ -11,6 +11,7 @@ from farcopy.service import answers
 from farcopy.store import second_factor, sign_ins, users
 from farcopy.store.users import LastAdmin, NameTaken, PasswordWeak, UserProblem, UserUnknown
 from farcopy.web import query, refusals
+from farcopy.web.audit import changing
 from farcopy.web.auth import tell
 from farcopy.web.call import call_of
 from farcopy.web.fields import FieldReader
@@ -72,7 +73,7 @@ def add_user(request: HttpRequest) -> AddedAnswer:
     _begin(request, fields, username)
     password = given or users.generate_password()
     try:
-        with hashing():
+        with hashing(), changing(request):
             users.add(username, role, password, must_change=not given)
     except UserProblem as problem:
         raise Refused(_refusal_of(problem)) from problem
@@ -101,7 +102,8 @@ def change_user(request: HttpRequest) -> PersonAnswer:
     is_active = fields.optional_flag("is_active")
     _begin(request, fields, username)
     try:
-        users.change(username, role=role or None, is_active=is_active)
+        with changing(request):
+            users.change(username, role=role or None, is_active=is_active)
     except UserProblem as problem:
         raise Refused(_refusal_of(problem)) from problem
     tell(request, "account.changed", username)
@@ -120,7 +122,7 @@ def reset_password(request: HttpRequest) -> ResetAnswer:
     username = _username(request)
     password = users.generate_password()
     try:
-        with hashing():
+        with hashing(), changing(request):
             users.set_password(username, password, must_change=True)
     except UserProblem as problem:
         raise Refused(_refusal_of(problem)) from problem
@@ -145,7 +147,8 @@ def unlock_user(request: HttpRequest) -> PersonAnswer:
     """Forget the wrong passwords that locked it."""
     username = _username(request)
     try:
-        users.unlock(username)
+        with changing(request):
+            users.unlock(username)
     except UserProblem as problem:
         raise Refused(_refusal_of(problem)) from problem
     tell(request, "account.unlocked", username)
@@ -163,7 +166,8 @@ def reset_otp(request: HttpRequest) -> PersonAnswer:
     """For who has lost telephone and recovery codes: the password alone signs in again."""
     username = _username(request)
     try:
-        second_factor.remove(username)
+        with changing(request):
+            second_factor.remove(username)
     except UserProblem as problem:
         raise Refused(_refusal_of(problem)) from problem
     tell(request, "account.otp_reset", username)
@@ -205,7 +209,8 @@ def end_sessions(request: HttpRequest) -> EndedAnswer:
     """All of them, at once; needs no password again, for it only shuts out."""
     username = _username(request)
     try:
-        number = sign_ins.end_all(username)
+        with changing(request):
+            number = sign_ins.end_all(username)
     except UserProblem as problem:
         raise Refused(_refusal_of(problem)) from problem
     tell(request, "account.sessions_ended", username)

@@ -13,6 +13,7 @@ from farcopy.service.times import shown
 from farcopy.store import run_details
 from farcopy.store.run_details import WantedRuns
 from farcopy.web import query, records_present, refusals
+from farcopy.web.audit import changing
 from farcopy.web.call import call_of
 from farcopy.web.openapi_parts import body_of, error_answers
 from farcopy.web.query import MAX_ID, MAX_LIMIT, parameter
@@ -126,9 +127,10 @@ def retry(request: HttpRequest) -> RetryAnswer:
     run_id, file_id = _read_retry(call_of(request).fields)
     if run_details.find(run_id) is None:
         raise Refused(refusals.NO_SUCH_RUN)
+    with changing(request):
+        files = run_details.make_due(run_id, file_id)
     return RetryAnswer(
-        success=True, message="Files are due again",
-        data=RetryData(files=run_details.make_due(run_id, file_id)),
+        success=True, message="Files are due again", data=RetryData(files=files)
     )
 
 

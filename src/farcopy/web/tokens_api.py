@@ -8,6 +8,7 @@ from farcopy.service import answers
 from farcopy.store import tokens
 from farcopy.store.tokens import TokenProblem, TokenUnknown
 from farcopy.web import refusals
+from farcopy.web.audit import changing
 from farcopy.web.auth import tell
 from farcopy.web.call import call_of, user_of
 from farcopy.web.fields import FieldReader
@@ -58,11 +59,12 @@ def add_token(request: HttpRequest) -> MadeTokenAnswer:
     fields.check()
     user = user_of(request)
     try:
-        made, text = tokens.add(user.username, name, scopes, days)
+        with changing(request):
+            made, text = tokens.add(user.username, name, scopes, days)
+            call_of(request).subject = f"{made.id} {made.name}"
     except TokenProblem as problem:
         raise Refused(refusals.invalid_fields({problem.field: f"is not usable: {problem}"})) \
             from problem
-    call_of(request).subject = f"{made.id} {made.name}"
     tell(request, "token.made", user.username)
     return MadeTokenAnswer(
         success=True, message="Token made",
@@ -83,10 +85,11 @@ def revoke_token(request: HttpRequest) -> TokenAnswer:
     token_id = fields.whole("id", 1, MAX_ID)
     fields.check()
     try:
-        gone = tokens.revoke(token_id)
+        with changing(request):
+            gone = tokens.revoke(token_id)
+            call_of(request).subject = f"{gone.id} {gone.name}"
     except TokenUnknown as problem:
         raise Refused(refusals.NO_SUCH_TOKEN) from problem
-    call_of(request).subject = f"{gone.id} {gone.name}"
     tell(request, "token.revoked", gone.username)
     return TokenAnswer(
         success=True, message="Token revoked", data=Token.model_validate(answers.token(gone))

@@ -7,16 +7,12 @@ a cell that begins with `=`: such cells get an apostrophe before them.
 import csv
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC
 from io import StringIO
 from typing import Final
 
+from farcopy.service.trail_lines import COLUMNS, json_line, values_of
 from farcopy.store.trail import Entry
 
-COLUMNS: Final = (
-    "id", "sequence", "created_at", "user_id", "username", "action", "ip_address", "user_agent",
-    "response_status", "details", "mac",
-)
 CONTENT_TYPES: Final = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 _LINES_A_PIECE: Final = 200
 _BEGINS_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -24,7 +20,7 @@ _BEGINS_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 def pieces(entries: Iterable[Entry], form: str) -> Iterator[str]:
     """The file, some lines at a time."""
-    lines = _csv_lines(entries) if form == "csv" else map(_json_line, entries)
+    lines = _csv_lines(entries) if form == "csv" else map(json_line, map(values_of, entries))
     waiting: list[str] = []
     for line in lines:
         waiting.append(line)
@@ -34,22 +30,10 @@ def pieces(entries: Iterable[Entry], form: str) -> Iterator[str]:
     yield "".join(waiting)
 
 
-def _json_line(entry: Entry) -> str:
-    # ensure_ascii: U+2028 and the like cannot break a line.
-    return json.dumps(_values(entry)) + "\n"
-
-
-def _values(entry: Entry) -> dict[str, object]:
-    values = {name: getattr(entry, name) for name in COLUMNS}
-    moment = entry.created_at.astimezone(UTC)
-    return {**values, "created_at": moment.isoformat(timespec="microseconds"),
-            "details": dict(entry.details)}
-
-
 def _csv_lines(entries: Iterable[Entry]) -> Iterator[str]:
     yield ",".join(COLUMNS) + "\r\n"
     for entry in entries:
-        values = {**_values(entry), "details": json.dumps(entry.details, sort_keys=True)}
+        values = {**values_of(entry), "details": json.dumps(entry.details, sort_keys=True)}
         line = StringIO()
         csv.writer(line).writerow(_cell(value) for value in values.values())
         yield line.getvalue()

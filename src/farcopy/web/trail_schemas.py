@@ -19,14 +19,19 @@ class TrailEntry(BaseModel):
     )
     user_id: int | None = told("The account; null for nobody, the command line, the service.", 1)
     username: str = told(
-        "Its name then, or the one that was tried; on the command line the system's user.", "admin"
+        "Its name then; of one that was tried and is no account's a keyed hash (unknown#…); on "
+        "the command line the system's user.", "admin"
     )
     action: str = told("What was asked for: sync.configure, auth.login, …", "sync.configure")
-    ip_address: str = told("Whence; cli: the command line, service: by itself.", "10.1.2.3")
+    ip_address: str = told(
+        "Whence; cli: the command line, service: by itself, many: more senders than are told.",
+        "10.1.2.3",
+    )
     user_agent: str = told("What the caller says of its program.", "Mozilla/5.0")
     response_status: int | None = told("Of the answer; null for what is no call.", 200)
     details: dict[str, Any] = told(
-        "method, path, request_id, names of fields (never values), code of a refusal.",
+        "method, path, request_id, names of fields (never values), code of a refusal; calls, "
+        "actions, from and to, where refused calls without a session share an entry.",
         {"request_id": "9f86d081884c7d65", "method": "POST", "fields": ["ftp_host"],
          "path": "/api/sync/configure-sync.php"},
     )

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('store', '0009_truth'),
+        ('store', '0010_audit_anchor'),
     ]
 
     operations = [

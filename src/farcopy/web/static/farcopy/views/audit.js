@@ -49,8 +49,9 @@ function sealNotice(chain) {
     return h("p", { class: "notice good" }, icon("good"), h("span", {}, h("strong", {}, "Verified: "), `nobody has changed this trail (${checked}).`));
   }
   if (chain.status === "broken") {
-    return h("div", { class: "notice bad" }, icon("bad"), h("span", {}, h("strong", {}, "This trail was changed. "), `${checked}.`,
-      h("ul", {}, chain.problems.map((problem) => h("li", {}, problem)))));
+    return h("div", { class: "notice bad" }, icon("bad"), h("span", {}, h("strong", {}, "This trail was changed. "), checked ? `${checked}.` : "",
+      h("ul", {}, chain.problems.map((problem) => h("li", {}, problem))),
+      "It is told until somebody takes note of it at the machine: farcopy audit acknowledge."));
   }
   return h("p", { class: "notice idle" }, icon("idle"), h("span", {}, "Not verified yet: the service does it by itself, or run farcopy audit verify."));
 }
