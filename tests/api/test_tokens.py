@@ -182,7 +182,7 @@ def test_its_use_is_shown_and_stands_in_the_audit_trail(
     ({"name": "a", "scopes": ["read"], "days": True}, {"days"}),
     ({"name": " ", "scopes": ["read"]}, {"name"}),
     ({"name": "a", "scopes": ["read"], "user": "boss"}, {"user"}),
-], ids=repr)
+], ids=lambda value: repr(sorted(value)))
 def test_what_is_wrong_with_a_new_token_is_named(
     own_server: FarcopyServer, boss: httpx.Client, body: dict[str, object], fields: set[str]
 ) -> None:
