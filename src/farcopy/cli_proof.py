@@ -199,6 +199,7 @@ FETCHED_TEXTS = {
     "differs": "not kept: the content on the remote is not what was sent",
     "missing": "missing on the remote",
     "unreadable": "not fetched: the server would not let them be read",
+    "unlisted": "folders whose listing could not be read whole: what more lies there is unknown",
     "local_name": "not fetched: this system cannot have files of that name",
 }
 
@@ -296,6 +297,8 @@ def _rebuild_lines(result: "RebuildResult", ended: str) -> list[str]:
         (counts.differs, "have another content there: due"),
         (counts.unreadable, "could not be read or changed meanwhile: due"),
         (counts.unreadable_folders, "folders of a source could not be listed"),
+        (counts.unlisted_folders, "folders of the remote have a listing that could not be read "
+                                  "whole: what more lies there is unknown"),
         (counts.missing_roots, "source directories are not there"),
         (counts.remote_only, "lie on the remote only, without a source; they stay there"),
     )

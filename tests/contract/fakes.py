@@ -298,7 +298,7 @@ class FakeRemote:
         self._use()
         return self.server.files.get(f"farcopy/{name}")
 
-    def listing(self, folder: PurePosixPath) -> Sequence[RemoteEntry]:
+    def listing(self, folder: PurePosixPath) -> Iterator[RemoteEntry]:
         self._ask("listing", folder)
         prefix = "" if folder == PurePosixPath() else f"{folder}/"
         found: dict[str, RemoteEntry] = {}
@@ -309,7 +309,7 @@ class FakeRemote:
                 found[name] = RemoteEntry(name, bool(is_below), size)
         if (not found and prefix) or self.server.is_missing:
             raise RemotePathMissing
-        return list(found.values())
+        yield from found.values()
 
     def _ask(self, command: str, path: PurePosixPath) -> None:
         self._use()

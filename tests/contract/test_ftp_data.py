@@ -218,7 +218,7 @@ def test_a_slow_line_is_no_stall() -> None:
     reader.start()
     guard = Guard()
     guard.add(ours)
-    with theirs, DataConnection(ours, guard, 0.3, Budget()) as data:
+    with theirs, DataConnection(ours, guard, Deadlines(stall_s=0.3), Budget()) as data:
         begun_s = time.monotonic()
         data.send(bytes(256 * 1024))
         data.finish()

@@ -5,12 +5,13 @@ FarcopyError
 │   ├── SourceChanged (SourceGrew · SourceShrank · SourceReplaced)
 │   ├── SourceVanished · SourceUnreadable · LocalName
 │   ├── PathRefused · SizeMismatch · UploadRefused · Fenced
-│   └── HashMismatch · DownloadRefused · TargetOccupied
+│   └── HashMismatch · DownloadRefused · ListingUnreadable · TargetOccupied
 ├── SessionError   the control connection is of no more use; a new one may be
 │   └── ConnectionLost · ReplyTimeout · OutOfStep · TooManyConnections
 ├── RunError       no file can be sent now: the run stops
 │   ├── DnsFailed · ConnectFailed · HostRefused · NotFtp · TlsFailed · LoginRefused
-│   ├── RemotePathMissing · RemoteReadOnly · RemoteFull · EverythingRefused · DataConnectionFailed
+│   ├── RemotePathMissing · ListingBeyondLimits
+│   ├── RemoteReadOnly · RemoteFull · EverythingRefused · DataConnectionFailed
 │   └── TimedOut
 ├── ConfigError    an admin has to change something first
 │   ├── SettingsInvalid · FtpNotConfigured · SourcesNotConfigured · PasswordRequired
@@ -139,6 +140,14 @@ class DownloadRefused(FileError):
     text = "the server refused or broke off the reading of a file; its log may say why"
 
 
+class ListingUnreadable(FileError):
+    code = "listing_unreadable"
+    text = (
+        "the server's listing of a folder could not be read, or not all of it: it was refused, or "
+        "is in a form farcopy does not know"
+    )
+
+
 class TargetOccupied(FileError):
     code = "target_occupied"
     uses_attempt = False
@@ -243,6 +252,15 @@ class RemotePathMissing(RunError):
     code = "remote_path_missing"
     cause_word = "path"
     text = "the remote directory does not exist or may not be entered; check ftp_path"
+
+
+class ListingBeyondLimits(RunError):
+    code = "listing_beyond_limits"
+    cause_word = "path"
+    text = (
+        "the server lists more in one folder than farcopy reads (a million names, 256 MiB); look "
+        "at the folder with another client"
+    )
 
 
 class RemoteReadOnly(RunError):

@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 from farcopy.core.errors import FileError, SourceMissing
 from farcopy.core.model import DirectoryListing, RemoteEntry, SourceFile
 from farcopy.core.ports import Clock, Ledger, Remote, Source
+from farcopy.engine.fetch import Listed, walk
 from farcopy.engine.fetch import listing as remote_listing
-from farcopy.engine.fetch import walk
 from farcopy.engine.reading import ReadingSession
 from farcopy.engine.verify import md5_of, told
 from farcopy.planning.remote_path import remote_path
@@ -41,7 +41,8 @@ Adopt = Callable[[Sequence[tuple[SourceFile, str]], bool], None]
 
 @dataclass
 class RebuildCounts:
-    """remote_only: files of the remote without a source. unreadable_folders: of a source."""
+    """remote_only: files of the remote without a source. unreadable_folders: of a source;
+    unlisted_folders: of the remote, whose listing could not be read whole."""
 
     known: int = 0
     stored: int = 0
@@ -51,6 +52,7 @@ class RebuildCounts:
     unreadable: int = 0
     remote_only: int = 0
     unreadable_folders: int = 0
+    unlisted_folders: int = 0
     missing_roots: int = 0
 
     def add(self, what: Rebuilt) -> None:
@@ -103,8 +105,15 @@ class Rebuilder:
     def _compare(self, source: Source, directory: DirectoryListing) -> None:
         root, name = directory.root, directory.directory
         known = self._ledger.known(root, [name])[name]
-        there = remote_listing(self._session, remote_path(root, name)) or []
-        entries = {entry.name: entry for entry in there}
+        # What is excluded or cannot be read has a source all the same.
+        names = {file.name for file in directory.files}.union(
+            directory.excluded, directory.unreadable
+        )
+        there = remote_listing(
+            self._session, remote_path(root, name),
+            lambda entry: entry.is_folder or entry.name in names,
+        ) or Listed()
+        entries = {entry.name: entry for entry in there.entries if not entry.is_folder}
         for file in directory.files:
             if file.name in known:
                 what = Rebuilt.KNOWN
@@ -113,20 +122,14 @@ class Rebuilder:
             self.counts.add(what)
             self._on_file(file, what)
         self.counts.unreadable += len(directory.unreadable)
-        # What is excluded or cannot be read has a source all the same.
-        names = {file.name for file in directory.files}.union(
-            directory.excluded, directory.unreadable
-        )
-        for entry in there:
+        self.counts.remote_only += there.other_files
+        self.counts.unlisted_folders += not there.is_whole
+        for entry in there.entries:
             below = f"{name}/{entry.name}" if name else entry.name
-            if not entry.is_folder:
-                self.counts.remote_only += entry.name not in names
-            elif not source.has_directory(below):
-                self.counts.remote_only += sum(
-                    not found.is_folder
-                    for _, entries_below in walk(self._session, remote_path(root, below))
-                    for found in entries_below
-                )
+            if entry.is_folder and not source.has_directory(below):
+                for _, listed in walk(self._session, remote_path(root, below), _nothing):
+                    self.counts.remote_only += listed.other_files
+                    self.counts.unlisted_folders += not listed.is_whole
 
     def _judge(self, source: Source, file: SourceFile, entry: RemoteEntry | None) -> Rebuilt:
         path = remote_path(file.root, file.relative_path)
@@ -173,3 +176,8 @@ class Rebuilder:
                 self._adopt(files, is_verified)
                 self._waiting[is_verified] = []
         self._adopted_at_s = self._clock.monotonic_s()
+
+
+def _nothing(_folder: PurePosixPath, _entry: RemoteEntry) -> bool:
+    """Only to be counted."""
+    return False

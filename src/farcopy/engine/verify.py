@@ -4,12 +4,13 @@ SIZE first, then the server's own hash, else the content read back. What is
 wrong becomes due again; what was replaced meanwhile is left alone. Sees ports only.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from farcopy.core.errors import FileError
+from farcopy.core.errors import FileError, ListingUnreadable
 from farcopy.core.model import Check, CheckCounts, Finding, HeldFile
 from farcopy.core.ports import Clock, Proofs, Remote
 from farcopy.core.states import FileState
@@ -112,7 +113,7 @@ class Verifier:
         Raises: RemotePathMissing.
         """
         if not self._has_base:
-            self._session.do(lambda remote: remote.listing(PurePosixPath()))
+            self._session.do(_enter_base)
             self._has_base = True
 
     def _settle(self) -> None:
@@ -127,6 +128,12 @@ class Verifier:
             else:  # replaced meanwhile: looked at was another version
                 read = self.counts.bytes_read + check.bytes_read
                 self.counts = replace(self.counts, bytes_read=read)
+
+
+def _enter_base(remote: Remote) -> None:
+    with contextlib.suppress(ListingUnreadable):  # it is there, whatever lies in it
+        for _ in remote.listing(PurePosixPath()):
+            pass
 
 
 _COUNTER = {

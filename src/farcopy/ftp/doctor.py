@@ -144,11 +144,11 @@ class FtpExamination:
     def _log_in(self) -> Seen:
         login.authenticate(self._session)
         login.settle_in(self._session)
-        return [("login directory", self._session.login_directory)]
+        return [("login directory", self._session.login_directory or "not told as RFC 959 has it")]
 
     def _enter(self) -> Seen:
         session = self._session
-        self._base = self._settings.absolute_path(session.login_directory)
+        self._base = self._settings.base(session.login_directory)
         seen = [("directory", str(self._base))]
         if not session.is_directory(self._base):
             ensure_folder(session, self._known, self._base, path_error=RemotePathMissing)
@@ -205,8 +205,11 @@ class FtpExamination:
             ("hashes", ", ".join(offered.hashes) or "none: content is proven by reading back"),
         ]
         if self._settings.is_passive:
-            _, lines = list_in_order(session, self._base / self._folder_name, HEAD_START_S)
-            answer = "no, one at a time" if lines is None else "yes"
+            ours, home = None, session.login_directory
+            if home is not None or self._base.is_absolute():
+                folder = self._base / self._folder_name
+                _, ours = list_in_order(session, folder, home or "/", HEAD_START_S)
+            answer = "no, one at a time" if ours is None else "yes"
             seen.append(("several commands at once", answer))
         return seen
 

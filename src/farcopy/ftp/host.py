@@ -19,16 +19,19 @@ DISTRUSTED_FOR = timedelta(days=7)
 class HostProfile:
     """answers_in_order: several commands may be sent at once; None: not asked yet.
 
-    refuses_epsv: PASV works, and EPSV did not; tries_pasv: EPSV did not, and PASV has yet to
-    show. refuses_to_replace: to rename over an
-    existing file. refuses_hashes: it offers MD5s and would not tell one. refuses_restart: to
-    go on with a file it has a part of.
+    refuses_mlsd: it offers MLSD and does not have it. dates_have_years: in LIST, behind the
+    time; None: not seen yet. refuses_epsv: PASV works, and EPSV did not; tries_pasv: EPSV did
+    not, and PASV has yet to show. refuses_to_replace: to rename over an existing file.
+    refuses_hashes: it offers MD5s and would not tell one. refuses_restart: to go on with a
+    file it has a part of.
     connection_limit: sessions it had let in when it refused one more; None: it never did.
     most_connections: sessions it let in at once, in the last run that had a use for them.
     features: what it said after the first login; None: not asked yet in this run.
     """
 
     answers_in_order: bool | None = None
+    refuses_mlsd: bool = False
+    dates_have_years: bool | None = None
     refuses_epsv: bool = False
     tries_pasv: bool = False
     refuses_to_replace: bool = False
@@ -52,6 +55,7 @@ class HostProfile:
             connection_limit=limit if type(limit) is int and limit > 0 else None,
             most_connections=most if type(most) is int and most > 0 else 0,
             refuses_epsv="refuses_epsv_at" in fresh,
+            refuses_mlsd="refuses_mlsd_at" in fresh,
             refuses_to_replace="refuses_to_replace_at" in fresh,
             refuses_hashes="refuses_hashes_at" in fresh,
             refuses_restart="refuses_restart_at" in fresh,
@@ -91,6 +95,11 @@ class HostProfile:
         if not self.refuses_epsv:
             self.refuses_epsv = True
             self._learnt.add("refuses_epsv")
+
+    def note_mlsd_refused(self) -> None:
+        if not self.refuses_mlsd:
+            self.refuses_mlsd = True
+            self._learnt.add("refuses_mlsd")
 
     def note_replacing_refused(self) -> None:
         if not self.refuses_to_replace:

@@ -126,8 +126,8 @@ class Pipeline:
         try:
             sock = transfer.secure(session, sock)
             session.has_had_data = True
-            stall_s = session.settings.deadlines.stall_s
-            data = DataConnection(sock, session.guard, stall_s, session.budget)
+            deadlines = session.settings.deadlines
+            data = DataConnection(sock, session.guard, deadlines, session.budget)
             hand.phase = Phase.SENDING
             for block in blocks_of(hand.upload, reader):
                 flight.push(data, block)

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from farcopy.core.errors import (
     ConnectionLost,
+    ListingUnreadable,
     LocalName,
     RemotePathMissing,
     RemoteReadOnly,
@@ -74,8 +75,7 @@ class FtpRemote:
         )
         try:
             is_absolute = self._settings.path.startswith("/")
-            home = "/" if is_absolute else session.login_directory
-            self._base = self._settings.absolute_path(home)
+            self._base = self._settings.base("/" if is_absolute else session.login_directory)
             self._folder = self._base / self._folder_name
         except BaseException:
             session.close()
@@ -84,26 +84,26 @@ class FtpRemote:
 
     def prepare(self) -> Sequence[str]:
         session = self._usable()
-        if not self._settings.is_passive or self._host.answers_in_order is False:
+        home = session.login_directory or ("/" if self._base.is_absolute() else None)
+        is_single = not self._settings.is_passive or self._host.answers_in_order is False
+        if is_single or home is None:
             return self._prepare_singly(session)
         is_known = self._host.answers_in_order is True
-        is_there, lines = list_in_order(session, self._folder, 0.0 if is_known else HEAD_START_S)
+        wait_s = 0.0 if is_known else HEAD_START_S
+        is_there, names = list_in_order(session, self._folder, home, wait_s)
         if not is_known:
-            self._host.note_order(is_in_order=lines is not None)
+            self._host.note_order(is_in_order=names is not None)
         if is_there:
             self._known.add(self._folder)
         else:
             self._make_folder(session)
-        if lines is None or not is_there:
-            return self.temporaries()
-        return _ours(line.rpartition(b" ")[2].decode("utf-8", "replace") for line in lines)
+        return self.temporaries() if names is None or not is_there else tuple(names)
 
     def _prepare_singly(self, session: Session) -> Sequence[str]:
-        home = session.login_directory
         _, entered = ask_together(session, [f"MKD {self._folder}", f"CWD {self._folder}"])
         if entered.is_positive:
             self._known.add(self._folder)
-            session.ask(f"CWD {home}")  # others may want to remove our folder
+            session.leave(self._folder)  # others may want to remove our folder
         else:
             self._make_folder(session)
         return self.temporaries()
@@ -127,10 +127,13 @@ class FtpRemote:
         return session.size(self._final(PurePosixPath(final_path))) == size_bytes
 
     def temporaries(self) -> Sequence[str]:
-        """What lies in our folder."""
+        """What lies in our folder, as far as the server tells: nothing is concluded from what
+        is not in the listing, and without one a later run sweeps."""
         try:
-            return _ours(listing.names(self._usable(), self._folder))
-        except RemotePathMissing:
+            return tuple(listing.names(
+                self._usable(), self._folder, lambda name: parse_temporary(name) is not None
+            ))
+        except (RemotePathMissing, ListingUnreadable):
             return ()
 
     def restore_displaced(self, name: str, final_path: str) -> None:
@@ -157,7 +160,7 @@ class FtpRemote:
     def read(self, final_path: PurePosixPath, size_bytes: int) -> Iterator[bytes]:
         return reading.blocks(self._usable(), self._final(final_path), size_bytes)
 
-    def listing(self, folder: PurePosixPath) -> Sequence[RemoteEntry]:
+    def listing(self, folder: PurePosixPath) -> Iterator[RemoteEntry]:
         return listing.entries(self._usable(), self._final(folder))
 
     def keep(self, name: str, content: bytes) -> None:
@@ -206,7 +209,3 @@ class FtpRemote:
             lost.uses_attempt = False
             raise lost
         return self._session
-
-
-def _ours(names: Iterable[str]) -> Sequence[str]:
-    return tuple(name for name in names if parse_temporary(name))

@@ -75,6 +75,11 @@ class Reply(NamedTuple):
         """
         return self.code in (503, 530) or (self.code == 501 and "sequence" in self.text.lower())
 
+    @property
+    def says_no_files(self) -> bool:
+        """In place of an empty listing some servers refuse it, with 450 or 550."""
+        return bool(_NO_FILES.search(self.text))
+
     def as_error(self) -> ftplib.Error:
         if 400 <= self.code < 500:
             return ftplib.error_temp(self.text)
@@ -105,6 +110,10 @@ _DEMANDS_TLS = re.compile(
 )
 _BAD_LOGIN = re.compile(r"attempt|password|incorrect|\bbanned\b", re.IGNORECASE)
 _TOO_MANY = re.compile(r"too many|maximum|limit|connections|sessions", re.IGNORECASE)
+_NO_FILES = re.compile(
+    r"no (?:such )?(?:files?|match|matches|entries|entry)\b|not found|empty|nothing",
+    re.IGNORECASE,
+)
 _FULL = re.compile(
     # All that servers say (451) of a full disk: vsftpd "Failure writing to local
     # file", pure-ftpd "Error during write to file", ProFTPD "Input/output error".
@@ -170,7 +179,9 @@ def _judge_reply(reply: Reply, command: str, path_error: type[FarcopyError]) -> 
     if reply.is_mix_up:
         return OutOfStep(detail)
     if command in _LISTINGS:
-        return DataConnectionFailed(detail) if reply.code < 500 else path_error(detail)
+        # 450 is what some say of an empty directory, and of one that may not be listed.
+        is_of_path = reply.code == 450 or reply.code >= 500
+        return path_error(detail) if is_of_path else DataConnectionFailed(detail)
     if command == "RETR":
         # "Input/output error" is a bad disk here, not a full one as for STOR.
         return DownloadRefused(detail) if reply.code < 500 else path_error(detail)

@@ -15,15 +15,16 @@ from farcopy.core.errors import (
     FarcopyError,
     FileError,
     Interrupted,
-    OutOfStep,
     PathRefused,
     RemotePathMissing,
+    ReplyTimeout,
     TlsFailed,
     UploadRefused,
 )
 from farcopy.ftp import tls
 from farcopy.ftp.data import (
     DataConnection,
+    TooSlow,
     listen_beside,
     passive_port,
     port_command,
@@ -52,8 +53,7 @@ def begin(
         session.is_usable = False
         raise ConnectionLost("the data connection failed") from error
     session.has_had_data = True
-    stall_s = session.settings.deadlines.stall_s
-    return DataConnection(sock, session.guard, stall_s, session.budget)
+    return DataConnection(sock, session.guard, session.settings.deadlines, session.budget)
 
 
 def finish(session: Session, data: DataConnection) -> None:
@@ -93,24 +93,36 @@ def broken(
     return _judge_broken(session, error, otherwise, command)
 
 
-def read_listing(session: Session, data: DataConnection, verb: str, max_lines: int
-                 ) -> Iterator[bytes]:
+def read_listing(
+    session: Session, data: DataConnection, verb: str, max_lines: int, max_bytes: int,
+    *, path_error: type[FarcopyError] = RemotePathMissing,
+) -> Iterator[bytes]:
     """The lines of a listing that has begun, to the end and its reply.
 
-    Raises: SessionError, DataConnectionFailed, RemotePathMissing.
+    Who stops before has used the session up.
+    Raises: SessionError, DataConnectionFailed, ListingBeyondLimits; path_error.
     """
-    with data:
-        try:
-            yield from data.lines(max_lines)
-        except FOREIGN as error:
-            meant = broken(session, data, error, DataConnectionFailed)
-            raise meant from meant.__cause__
-        except OutOfStep:
+    is_at_end = False
+    try:
+        with data:
+            try:
+                yield from data.lines(max_lines, max_bytes)
+            except TooSlow as error:
+                raise ReplyTimeout("a listing that drips") from error
+            except FOREIGN as error:
+                is_at_end = True  # its reply was read, or the session says itself what it is
+                meant = broken(session, data, error, DataConnectionFailed)
+                raise meant from meant.__cause__
+        is_at_end = True
+    finally:
+        if not is_at_end:
             session.is_usable = False
-            raise
     reply = session.exchange(verb, wait_s=session.settings.deadlines.final_reply_s)
+    session.last_text = reply.text
     if not reply.is_positive:
-        raise session.refusal(reply, verb, RemotePathMissing)
+        # In the middle, 4yz is about the transfer; only instead of one about the folder.
+        judged = path_error if reply.is_refusal or reply.says_no_files else DataConnectionFailed
+        raise session.refusal(reply, verb, judged)
 
 
 def _judge_broken(

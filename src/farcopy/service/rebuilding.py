@@ -53,7 +53,7 @@ class RebuildResult:
         counts = self.counts
         return bool(
             counts.absent or counts.differs or counts.unreadable or counts.unreadable_folders
-            or counts.missing_roots
+            or counts.unlisted_folders or counts.missing_roots
         )
 
 
