@@ -24,7 +24,7 @@ FarcopyError
 │   ├── LedgerCorrupt · LedgerUnreachable
 │   └── LedgerLoginRefused · LedgerNotLetIn · LedgerNoDatabase · LedgerNoRight
 │       LedgerTlsFailed · LedgerHostUnknown   PostgreSQL was asked, and said no
-├── SourceMissing · SourceDirectoryUnreadable   a root or directory could not be read
+├── SourceMissing (SourceNotAllowed) · SourceDirectoryUnreadable   could not be read
 ├── SyncFrozen     too much of the source changed at once: an admin has to confirm
 ├── RunAlreadyOn · RunCutOff · NoRunOn · NotFrozen · NothingLost   the state forbids it
 ├── ServiceNotRunning · EngineBusy   the same
@@ -427,6 +427,14 @@ class SyncFrozen(FarcopyError):
 class SourceMissing(FarcopyError):
     code = "source_missing"
     text = "the source directory is not there or cannot be listed; check its path and mount"
+
+
+class SourceNotAllowed(SourceMissing):
+    code = "source_not_allowed"
+    text = (
+        "the source directory really lies outside FARCOPY_SOURCE_ROOTS, or in what is farcopy's "
+        "own; nothing is read there"
+    )
 
 
 class SourceDirectoryUnreadable(FarcopyError):

@@ -113,6 +113,7 @@ class Reason(StrEnum):
     SPECIAL = "special_file"  # whatever else is no regular file
     NAME = "local_name"
     SYSTEM = "system"  # a directory that systems put there: lost+found, wastebaskets
+    OWN = "own"  # farcopy's home, or a file with a key of its
     EXCLUDED = "excluded"  # the setting `exclude` hides it
 
 
