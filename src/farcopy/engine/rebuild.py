@@ -35,8 +35,16 @@ class Rebuilt(StrEnum):
     UNREADABLE = "unreadable"  # the source would not be read, or changed meanwhile: due
 
 
-Adopt = Callable[[Sequence[tuple[SourceFile, str]], bool], None]
-"""(files with their MD5s, whether they are verified)"""
+class Proof(StrEnum):
+    """By what a file was adopted."""
+
+    SIZE = "size"
+    SERVER_HASH = "server_hash"
+    READ_BACK = "read_back"
+
+
+Adopt = Callable[[Sequence[tuple[SourceFile, str]], Proof], None]
+"""(files with their MD5s, how they were proven)"""
 
 
 @dataclass
@@ -62,7 +70,7 @@ class RebuildCounts:
 class Rebuilder:
     """Goes through a source directory by directory, beside the remote's folders.
 
-    reads_back: where the server has no hashes, read each file back to compare it.
+    reads_back: read each file back to compare it, whatever hash the server tells.
     on_bytes: of each block, of the remote's where it is read back, else of the source's.
     """
 
@@ -84,7 +92,7 @@ class Rebuilder:
         self._reads_back = reads_back
         self._on_file = on_file
         self._on_bytes = on_bytes
-        self._waiting: dict[bool, list[tuple[SourceFile, str]]] = {True: [], False: []}
+        self._waiting: dict[Proof, list[tuple[SourceFile, str]]] = {how: [] for how in Proof}
         self._adopted_at_s = clock.monotonic_s()
         self.counts = RebuildCounts()
 
@@ -140,12 +148,14 @@ class Rebuilder:
             if size != file.size_bytes:
                 return Rebuilt.ABSENT
             md5 = self._read_source(source, file)
-            there = self._session.do(lambda remote: self._remote_md5(remote, path, file.size_bytes))
+            there, proof = self._session.do(
+                lambda remote: self._remote_md5(remote, path, file.size_bytes)
+            )
         except FileError:
             return Rebuilt.UNREADABLE
         if there not in (None, md5):
             return Rebuilt.DIFFERS
-        self._note(file, md5, is_verified=there is not None)
+        self._note(file, md5, proof)
         return Rebuilt.STORED if there is None else Rebuilt.VERIFIED
 
     def _read_source(self, source: Source, file: SourceFile) -> str:
@@ -157,24 +167,26 @@ class Rebuilder:
             reader.check_unchanged()
             return reader.md5
 
-    def _remote_md5(self, remote: Remote, path: PurePosixPath, size_bytes: int) -> str | None:
-        md5 = remote.content_md5(path, size_bytes)
-        if md5 is None and self._reads_back:
+    def _remote_md5(
+        self, remote: Remote, path: PurePosixPath, size_bytes: int
+    ) -> tuple[str | None, Proof]:
+        if self._reads_back:
             blocks = self._session.checked(remote.read(path, size_bytes))
-            md5 = md5_of(told(blocks, self._on_bytes))
-        return md5
+            return md5_of(told(blocks, self._on_bytes)), Proof.READ_BACK
+        md5 = remote.content_md5(path, size_bytes)
+        return md5, Proof.SIZE if md5 is None else Proof.SERVER_HASH
 
-    def _note(self, file: SourceFile, md5: str, *, is_verified: bool) -> None:
-        self._waiting[is_verified].append((file, md5))
+    def _note(self, file: SourceFile, md5: str, proof: Proof) -> None:
+        self._waiting[proof].append((file, md5))
         waited_s = self._clock.monotonic_s() - self._adopted_at_s
         if sum(map(len, self._waiting.values())) >= ADOPT_FILES or waited_s > ADOPT_S:
             self._flush()
 
     def _flush(self) -> None:
-        for is_verified, files in self._waiting.items():
+        for proof, files in self._waiting.items():
             if files:
-                self._adopt(files, is_verified)
-                self._waiting[is_verified] = []
+                self._adopt(files, proof)
+                self._waiting[proof] = []
         self._adopted_at_s = self._clock.monotonic_s()
 
 
