@@ -248,10 +248,11 @@ class FakeRemote:
         if content is not None:
             self.server.files.setdefault(final_path, content)
 
-    def discard_temporary(self, name: str) -> None:
+    def discard_temporary(self, name: str) -> bool:
         self._use()
         self._check_name(name)
         self.server.temporaries.pop(name, None)
+        return True
 
     def size(self, final_path: PurePosixPath) -> int | None:
         self._ask("size", final_path)

@@ -177,9 +177,8 @@ MUTANTS = (
         (
             (
                 "engine/preflight.py",
-                "            remote.discard_temporary(name)\n            continue\n"
-                "        if before",
-                "            continue\n        if before",
+                "            if not remote.discard_temporary(name) and size_bytes is not None:\n",
+                "            if size_bytes is None:\n",
             ),
         ),
         crash_at("sendto", -7, -8, -9),

@@ -109,7 +109,8 @@ class Remote(Protocol):
     def restore_displaced(self, name: str, final_path: str) -> None:
         """Undo a replacement cut in the middle: put the old file back if no new one is there."""
 
-    def discard_temporary(self, name: str) -> None: ...
+    def discard_temporary(self, name: str) -> bool:
+        """False: it stays, for the account may not delete."""
 
     # Reading. Paths are relative to ftp_path.
 

@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 from farcopy.core.model import SourceReader
 from farcopy.ftp.data import BLOCK_BYTES
 from farcopy.ftp.hashes import ServerHash
-from farcopy.ftp.publish import InHand, remove, rename
+from farcopy.ftp.publish import InHand
+from farcopy.ftp.removing import rename, tidy_away
 from farcopy.ftp.session import Session
 
 
@@ -35,7 +36,8 @@ def take_up(
         if is_as_long and proof == server_hash.of_read(session, reader):
             rename(session, left_over, hand.temporary)
             return there
-    remove(session, left_over)
+    if not tidy_away(session, left_over):
+        rename(session, left_over, hand.temporary)  # to be written over, under its new claim
     return 0
 
 

@@ -26,7 +26,7 @@ from farcopy.ftp.folders import KnownFolders, ensure_folder
 from farcopy.ftp.host import HostProfile
 from farcopy.ftp.listing import count_files
 from farcopy.ftp.order import HEAD_START_S, list_in_order
-from farcopy.ftp.publish import remove
+from farcopy.ftp.removing import rename, tidy_away
 from farcopy.ftp.replies import FOREIGN
 from farcopy.ftp.session import Session
 from farcopy.ftp.settings import Budget, SessionSettings
@@ -165,15 +165,20 @@ class FtpExamination:
         name = temporary_name(NOBODY, secrets.randbelow(10**17) + 1)
         written, renamed = folder / name, folder / displaced_name(name)
         try:
-            self._try_file(written, renamed, secrets.token_bytes(PROBE_BYTES))
+            is_gone = self._try_file(written, renamed, secrets.token_bytes(PROBE_BYTES))
         except BaseException:
             with contextlib.suppress(FarcopyError, *FOREIGN):
-                remove(session, written)
-                remove(session, renamed)
+                tidy_away(session, written)
+                tidy_away(session, renamed)
             raise
-        return [("file", f"{PROBE_BYTES // 1024} KiB, the same when read back; nothing is left")]
+        seen = [("file", f"{PROBE_BYTES // 1024} KiB, the same when read back")]
+        if is_gone:
+            return [*seen, ("left of it", "nothing")]
+        return [*seen, ("left of it", "the file: this account may not delete, which is good "
+                        f"practice against ransomware. What is left over stays in {folder}")]
 
-    def _try_file(self, written: PurePosixPath, renamed: PurePosixPath, content: bytes) -> None:
+    def _try_file(self, written: PurePosixPath, renamed: PurePosixPath, content: bytes) -> bool:
+        """Whether it could be removed."""
         session = self._session
         data = transfer.begin(session, f"STOR {written}", path_error=RemoteReadOnly)
         with data:
@@ -187,11 +192,10 @@ class FtpExamination:
             raise SizeMismatch
         if b"".join(reading.blocks(session, written, len(content))) != content:
             raise HashMismatch
-        session.command(f"RNFR {written}")
-        session.command(f"RNTO {renamed}")
+        rename(session, written, renamed)
         if session.size(renamed) != len(content):
             raise SizeMismatch
-        remove(session, renamed)
+        return tidy_away(session, renamed)
 
     def _ask_abilities(self) -> Seen:
         session = self._session

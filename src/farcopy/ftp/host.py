@@ -23,7 +23,7 @@ class HostProfile:
     time; None: not seen yet. refuses_epsv: PASV works, and EPSV did not; tries_pasv: EPSV did
     not, and PASV has yet to show. refuses_to_replace: to rename over an existing file.
     refuses_hashes: it offers MD5s and would not tell one. refuses_restart: to go on with a
-    file it has a part of.
+    file it has a part of. refuses_deleting: so it is meant, against ransomware.
     connection_limit: sessions it had let in when it refused one more; None: it never did.
     most_connections: sessions it let in at once, in the last run that had a use for them.
     features: what it said after the first login; None: not asked yet in this run.
@@ -37,6 +37,7 @@ class HostProfile:
     refuses_to_replace: bool = False
     refuses_hashes: bool = False
     refuses_restart: bool = False
+    refuses_deleting: bool = False
     connection_limit: int | None = None
     most_connections: int = 0
     has_told_hashes: bool = False
@@ -59,6 +60,7 @@ class HostProfile:
             refuses_to_replace="refuses_to_replace_at" in fresh,
             refuses_hashes="refuses_hashes_at" in fresh,
             refuses_restart="refuses_restart_at" in fresh,
+            refuses_deleting="refuses_deleting_at" in fresh,
         )
 
     def to_store(self, before: Mapping[str, object], now: datetime) -> dict[str, object]:
@@ -115,6 +117,11 @@ class HostProfile:
     def note_restart_refused(self) -> None:
         self.refuses_restart = True
         self._learnt.add("refuses_restart")
+
+    def note_deleting_refused(self) -> None:
+        if not self.refuses_deleting:
+            self.refuses_deleting = True
+            self._learnt.add("refuses_deleting")
 
     def note_connections(self, most: int, refused_beyond: int | None) -> None:
         """most: sessions open at once in this run; refused_beyond: then one more was refused."""

@@ -29,6 +29,7 @@ from farcopy.ftp.data import BLOCK_BYTES, DataConnection
 from farcopy.ftp.folders import KnownFolders, ensure_folder
 from farcopy.ftp.hashes import ServerHash
 from farcopy.ftp.host import HostProfile
+from farcopy.ftp.removing import patiently, remove, rename, tidy_away
 from farcopy.ftp.replies import FOREIGN
 from farcopy.ftp.session import Session
 from farcopy.planning.remote_path import displaced_name
@@ -180,10 +181,14 @@ class Publisher:
                     self._rename_to_final(hand)
         hand.is_published = True
         if hand.is_displaced:
-            remove(session, hand.displaced)
+            tidy_away(session, hand.displaced)
             hand.is_displaced = False
 
     def _rename_to_final(self, hand: InHand) -> None:
+        """Once all of it is proven there, it is asked for as long as a scanner may hold it."""
+        patiently(self._session, lambda: self._ask_for_final(hand))
+
+    def _ask_for_final(self, hand: InHand) -> None:
         session = self._session
         session.command(f"RNFR {hand.temporary}")
         try:
@@ -213,7 +218,7 @@ class Publisher:
                 raise
             if session.size(hand.final) is not None:
                 # Left over from an attempt before; the final that stands is complete.
-                remove(session, hand.displaced)
+                patiently(session, lambda: remove(session, hand.displaced))
                 rename(session, hand.final, hand.displaced)
             # Else it lies aside, whatever the server said: it is the only copy there.
         self._rename_to_final(hand)
@@ -233,19 +238,7 @@ def remove_temporary(session: Session, hand: InHand) -> None:
     if hand.is_intended:
         hand.upload.withdraw()
         hand.is_intended = False
-    remove(session, hand.temporary)
-
-
-def remove(session: Session, path: PurePosixPath) -> None:
-    """DELE; one that is not there is fine. Only ever called for our temporary folder."""
-    reply = session.ask(f"DELE {path}")
-    if not reply.is_positive and session.size(path) is not None:
-        raise session.refusal(reply, "DELE")
-
-
-def rename(session: Session, old: PurePosixPath, new: PurePosixPath) -> None:
-    session.command(f"RNFR {old}")
-    session.command(f"RNTO {new}")
+    tidy_away(session, hand.temporary)
 
 
 def blocks_of(upload: Upload, reader: SourceReader, offset: int = 0) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ from farcopy.ftp.hashes import ServerHash
 from farcopy.ftp.host import HostProfile
 from farcopy.ftp.login import log_in
 from farcopy.ftp.order import HEAD_START_S, list_in_order
-from farcopy.ftp.publish import remove
+from farcopy.ftp.removing import rename, tidy_away
 from farcopy.ftp.session import Session
 from farcopy.ftp.settings import SessionSettings
 from farcopy.ftp.sockets import Guard
@@ -142,14 +142,13 @@ class FtpRemote:
         if session.size(displaced) is None:
             return
         if session.size(final) is not None:
-            remove(session, displaced)
+            tidy_away(session, displaced)
             return
         ensure_folder(session, self._known, final.parent)
-        session.command(f"RNFR {displaced}")
-        session.command(f"RNTO {final}")
+        rename(session, displaced, final)
 
-    def discard_temporary(self, name: str) -> None:
-        remove(self._usable(), self._path_of(name))
+    def discard_temporary(self, name: str) -> bool:
+        return tidy_away(self._usable(), self._path_of(name))
 
     def size(self, final_path: PurePosixPath) -> int | None:
         return self._usable().size(self._final(final_path))

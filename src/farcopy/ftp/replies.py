@@ -80,6 +80,11 @@ class Reply(NamedTuple):
         """In place of an empty listing some servers refuse it, with 450 or 550."""
         return bool(_NO_FILES.search(self.text))
 
+    @property
+    def says_held(self) -> bool:
+        """The file is there and somebody has it: asking again in a while may help."""
+        return self.code in (450, 451) or bool(self.code >= 400 and _HELD.search(self.text))
+
     def as_error(self) -> ftplib.Error:
         if 400 <= self.code < 500:
             return ftplib.error_temp(self.text)
@@ -112,6 +117,12 @@ _BAD_LOGIN = re.compile(r"attempt|password|incorrect|\bbanned\b", re.IGNORECASE)
 _TOO_MANY = re.compile(r"too many|maximum|limit|connections|sessions", re.IGNORECASE)
 _NO_FILES = re.compile(
     r"no (?:such )?(?:files?|match|matches|entries|entry)\b|not found|empty|nothing",
+    re.IGNORECASE,
+)
+_HELD = re.compile(
+    # Windows, in the languages it is asked in: a virus scanner has the file just sent.
+    r"used by another|in use|\bbusy\b|\block(?:ed)?\b|sharing violation|try again|temporar"
+    r"|anderen Prozess|autre processus|otro proceso|altro processo",
     re.IGNORECASE,
 )
 _FULL = re.compile(

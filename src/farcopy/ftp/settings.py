@@ -19,6 +19,7 @@ TlsMode = Literal["auto", "required", "off"]
 class Deadlines:
     """How long to wait for each step, seconds. There is no way to wait for ever.
 
+    locked_s: for a file that somebody on the server holds for a while, a virus scanner mostly.
     stall_s: without one byte of progress on a data connection. crawl_s, least_bytes_per_s:
     all waits of a data connection together, and how much longer they may last for each byte
     that came or went; no line is slower, and who drips would keep us for ever. final_reply_s:
@@ -29,6 +30,7 @@ class Deadlines:
     reply_s: float = 30.0
     stall_s: float = 30.0
     final_reply_s: float = 60.0
+    locked_s: float = 30.0
     crawl_s: float = 60.0
     least_bytes_per_s: float = 1024.0
     goodbye_s: float = 1.5

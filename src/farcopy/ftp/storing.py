@@ -30,9 +30,9 @@ from farcopy.ftp.publish import (
     Phase,
     Publisher,
     put_back,
-    remove,
     remove_temporary,
 )
+from farcopy.ftp.removing import tidy_away
 from farcopy.ftp.session import Session
 from farcopy.planning.continuing import is_worth_continuing
 
@@ -130,7 +130,7 @@ class Storing:
                 if hand.phase is not Phase.BEGINNING:
                     raise
                 self._host.note_restart_refused()  # ProFTPD's default: AllowStoreRestart off
-                remove(session, hand.temporary)
+                tidy_away(session, hand.temporary)
             else:
                 return True
         self._send_singly(session, hand)
@@ -249,7 +249,7 @@ class Storing:
         hand = self._hands.get(upload.temporary_name)
         if hand is None:
             upload.withdraw()
-            remove(self._usable(), self._locate(upload)[0])
+            tidy_away(self._usable(), self._locate(upload)[0])
             return None
         session = self._usable()
         try:
@@ -267,7 +267,7 @@ class Storing:
             # Gone from there and there with its size: the rename took place.
             if session.size(hand.final) == hand.upload.size_bytes:
                 if hand.is_displaced:
-                    remove(session, hand.displaced)
+                    tidy_away(session, hand.displaced)
                 return True
         elif arrived == hand.upload.size_bytes and hand.phase >= Phase.SENT:
             self._publisher_of(session).publish(hand)
