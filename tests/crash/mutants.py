@@ -46,8 +46,10 @@ MUTANTS = (
     Mutant(
         "size-is-not-looked-at",
         (
-            ("ftp/publish.py", "        if arrived != upload.size_bytes:", "        if False:"),
-            ("ftp/pipeline.py", "        if arrived != size_bytes:", "        if False:"),
+            (
+                "ftp/publish.py",
+                "        if arrived != self.upload.size_bytes:", "        if False:",
+            ),
         ),
         TRUNCATE,
     ),

@@ -13,6 +13,7 @@ from farcopy.ftp.hashes import ServerHash
 from farcopy.ftp.publish import InHand
 from farcopy.ftp.removing import rename, tidy_away
 from farcopy.ftp.session import Session
+from farcopy.ftp.sizing import size_of
 
 
 def take_up(
@@ -27,7 +28,7 @@ def take_up(
     The reader has passed over them; after a 0 it may stand anywhere.
     Raises: SessionError, FileError, Interrupted.
     """
-    there = session.size(left_over)
+    there = size_of(session, left_over)
     if there is None:
         return 0
     if 0 < there < hand.upload.size_bytes and session.features.rest_stream:

@@ -25,7 +25,6 @@ from farcopy.core.errors import (
     FileError,
     Interrupted,
     SessionError,
-    SizeMismatch,
     UploadRefused,
 )
 from farcopy.core.model import SourceReader
@@ -35,7 +34,8 @@ from farcopy.ftp.folders import KnownFolders, missing_levels
 from farcopy.ftp.hashes import Question, ServerHash
 from farcopy.ftp.publish import InHand, Phase, blocks_of
 from farcopy.ftp.replies import DATA, FOREIGN, Reply
-from farcopy.ftp.session import Session
+from farcopy.ftp.session import Session, SizeUnreadable
+from farcopy.ftp.sizing import size_in_listing
 from farcopy.ftp.sockets import begin_connect, finish_connect, wait_until_ready
 from farcopy.ftp.wire import encode_command
 
@@ -77,10 +77,13 @@ class Pipeline:
             session, self._known, hand, behind, folders,
             None if question is None else (self._hash, question),
         )
+        is_size_known = True
         try:
             flight.launch()
             self._finish_connect(sock, flight)
             self._transfer(flight, sock, reader)
+        except SizeUnreadable:
+            is_size_known = False
         except BaseException as error:
             session.guard.close(sock)
             if isinstance(error, SessionError) and flight.is_before_stor:
@@ -88,6 +91,8 @@ class Pipeline:
             raise
         finally:
             self._session.keep_port(flight.port_reply)
+        if not is_size_known:
+            hand.compare_size(size_in_listing(session, hand.temporary))
         reader.check_unchanged()
         if question is None or flight.hash_reply is None:
             return None
@@ -300,9 +305,9 @@ class _Flight:
             raise failure
         arrived = self._read_size_and_port()
         size_bytes = self.hand.upload.size_bytes
-        if arrived != size_bytes:
-            self.hand.phase = Phase.SENDING
-            raise SizeMismatch(f"{arrived} of {size_bytes} bytes")
+        if arrived is None and not size_bytes:
+            raise SizeUnreadable("no SIZE of an empty file")
+        self.hand.compare_size(arrived)
 
     def read_rest(self) -> Reply | None:
         """After a transfer that was broken off: every reply that is still to come.

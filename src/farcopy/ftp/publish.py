@@ -32,6 +32,7 @@ from farcopy.ftp.host import HostProfile
 from farcopy.ftp.removing import patiently, remove, rename, tidy_away
 from farcopy.ftp.replies import FOREIGN
 from farcopy.ftp.session import Session
+from farcopy.ftp.sizing import size_in_listing, size_of
 from farcopy.planning.remote_path import displaced_name
 
 
@@ -75,6 +76,12 @@ class InHand:
             self.phase = Phase.SENDING  # all bytes are there, but not the right ones
             raise HashMismatch
         self.is_verified = there is not None
+
+    def compare_size(self, arrived: int | None) -> None:
+        """arrived: how many bytes the server says it has. Raises: SizeMismatch."""
+        if arrived != self.upload.size_bytes:
+            self.phase = Phase.SENDING  # not all of it is there
+            raise SizeMismatch(f"{arrived} of {self.upload.size_bytes} bytes")
 
     def check_may_publish(self) -> None:
         """The fence. Raises: Fenced."""
@@ -125,10 +132,10 @@ class Publisher:
             except FileError:
                 hand.phase = Phase.SENDING  # it is known now: not all arrived
                 raise
-        arrived = session.size(hand.temporary)
-        if arrived != upload.size_bytes:
-            hand.phase = Phase.SENDING
-            raise SizeMismatch(f"{arrived} of {upload.size_bytes} bytes")
+        arrived = size_of(session, hand.temporary)
+        if arrived is None and not upload.size_bytes:  # some refuse SIZE of an empty file
+            arrived = size_in_listing(session, hand.temporary)
+        hand.compare_size(arrived)
         reader.check_unchanged()
         hand.compare(self._hash.ask(session, hand.temporary, upload.size_bytes))
         if offset and not hand.is_verified:
@@ -145,7 +152,7 @@ class Publisher:
         except PathRefused:
             # The name is always a good one, so it is the folder, or a leftover of
             # an attempt before, which some servers do not overwrite.
-            if session.size(hand.temporary) is not None:
+            if size_of(session, hand.temporary) is not None:
                 remove_temporary(session, hand)
             else:
                 self._known.forget(folder)
@@ -153,7 +160,7 @@ class Publisher:
         try:
             return transfer.begin(session, line, path_error=RemoteReadOnly)
         except RemoteReadOnly as error:
-            if session.size(hand.temporary) is None:
+            if size_of(session, hand.temporary) is None:
                 raise
             # A connection we lost still holds it on the server; later it will not.
             raise UploadRefused(error.detail) from error
@@ -165,13 +172,13 @@ class Publisher:
         or, with `is_displaced`, waits to be `put_back`.
         """
         session, final = self._session, hand.final
-        if self._host.refuses_to_replace and session.size(final) is not None:
+        if self._host.refuses_to_replace and size_of(session, final) is not None:
             self._replace(hand)
         else:
             try:
                 self._rename_to_final(hand)
             except (PathRefused, UploadRefused):
-                if session.size(final) is not None:
+                if size_of(session, final) is not None:
                     self._replace(hand)
                     self._host.note_replacing_refused()
                 else:
@@ -207,16 +214,18 @@ class Publisher:
 
     def _replace(self, hand: InHand) -> None:
         """Old final aside, new one in its place. If that fails, the caller puts it back."""
-        hand.check_may_publish()
         session = self._session
+        if session.is_directory(hand.final):
+            raise PathRefused("a folder has the name of the file")
+        hand.check_may_publish()
         was_displaced, hand.is_displaced = hand.is_displaced, True
         try:
             rename(session, hand.final, hand.displaced)
         except FileError:
-            if session.size(hand.displaced) is None:
+            if size_of(session, hand.displaced) is None:
                 hand.is_displaced = was_displaced
                 raise
-            if session.size(hand.final) is not None:
+            if size_of(session, hand.final) is not None:
                 # Left over from an attempt before; the final that stands is complete.
                 patiently(session, lambda: remove(session, hand.displaced))
                 rename(session, hand.final, hand.displaced)
@@ -227,7 +236,7 @@ class Publisher:
 def put_back(session: Session, hand: InHand) -> None:
     """Return the displaced old final to its place, unless there is one."""
     if hand.is_displaced:
-        if session.size(hand.final) is None and session.size(hand.displaced) is not None:
+        if size_of(session, hand.final) is None and size_of(session, hand.displaced) is not None:
             rename(session, hand.displaced, hand.final)
         hand.is_displaced = False
 

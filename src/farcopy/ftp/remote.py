@@ -24,6 +24,7 @@ from farcopy.ftp.order import HEAD_START_S, list_in_order
 from farcopy.ftp.removing import rename, tidy_away
 from farcopy.ftp.session import Session
 from farcopy.ftp.settings import SessionSettings
+from farcopy.ftp.sizing import size_of
 from farcopy.ftp.sockets import Guard
 from farcopy.ftp.storing import Storing
 from farcopy.ftp.together import ask_together
@@ -122,9 +123,9 @@ class FtpRemote:
 
     def was_renamed(self, temporary_name: str, final_path: str, size_bytes: int) -> bool:
         session = self._usable()
-        if session.size(self._path_of(temporary_name)) is not None:
+        if size_of(session, self._path_of(temporary_name)) is not None:
             return False
-        return session.size(self._final(PurePosixPath(final_path))) == size_bytes
+        return size_of(session, self._final(PurePosixPath(final_path))) == size_bytes
 
     def temporaries(self) -> Sequence[str]:
         """What lies in our folder, as far as the server tells: nothing is concluded from what
@@ -139,9 +140,9 @@ class FtpRemote:
     def restore_displaced(self, name: str, final_path: str) -> None:
         session, displaced = self._usable(), self._path_of(name)
         final = self._final(PurePosixPath(final_path))
-        if session.size(displaced) is None:
+        if size_of(session, displaced) is None:
             return
-        if session.size(final) is not None:
+        if size_of(session, final) is not None:
             tidy_away(session, displaced)
             return
         ensure_folder(session, self._known, final.parent)
@@ -151,7 +152,7 @@ class FtpRemote:
         return tidy_away(self._usable(), self._path_of(name))
 
     def size(self, final_path: PurePosixPath) -> int | None:
-        return self._usable().size(self._final(final_path))
+        return size_of(self._usable(), self._final(final_path))
 
     def content_md5(self, final_path: PurePosixPath, size_bytes: int) -> str | None:
         return self._hash.md5(self._usable(), self._final(final_path), size_bytes)

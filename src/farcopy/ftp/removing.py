@@ -11,6 +11,7 @@ from typing import TypeVar
 from farcopy.core.errors import FarcopyError, PathRefused, UploadRefused
 from farcopy.ftp.replies import parse_reply
 from farcopy.ftp.session import Session
+from farcopy.ftp.sizing import size_of
 from farcopy.ftp.sockets import wait_for_reading
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 4.0
@@ -42,7 +43,7 @@ def _is_held(error: FarcopyError) -> bool:
 def remove(session: Session, path: PurePosixPath) -> None:
     """DELE; one that is not there is fine. Raises: PathRefused, UploadRefused, SessionError."""
     reply = session.ask(f"DELE {path}")
-    if not reply.is_positive and session.size(path) is not None:
+    if not reply.is_positive and size_of(session, path) is not None:
         raise session.refusal(reply, "DELE")
 
 
@@ -52,7 +53,7 @@ def tidy_away(session: Session, path: PurePosixPath) -> bool:
     An account that may not delete is good practice against ransomware, and must do.
     """
     if session.host.refuses_deleting:
-        return session.size(path) is None
+        return size_of(session, path) is None
     try:
         remove(session, path)
     except (PathRefused, UploadRefused) as error:

@@ -33,6 +33,10 @@ PORT_KEPT_S = 10.0
 """Servers close a passive port nobody comes to (pyftpdlib: after 30 s)."""
 
 
+class SizeUnreadable(SizeMismatch):
+    """The server's answer to SIZE is no number, or none for a file that must be there."""
+
+
 class Session:
     """One login. After a SessionError it is of no more use: close it, make another.
 
@@ -137,7 +141,10 @@ class Session:
         raise self.refusal(reply, verb, path_error)
 
     def size(self, path: PurePosixPath) -> int | None:
-        """The size of a remote file (RFC 3659 §4), None if there is no such file."""
+        """The size of a remote file (RFC 3659 §4), None if there is no such file.
+
+        Raises: SizeUnreadable; sizing asks otherwise then.
+        """
         return self.size_in(self.ask(f"SIZE {path}"))
 
     def size_in(self, reply: Reply) -> int | None:
@@ -145,7 +152,7 @@ class Session:
         if reply.code == 213:
             digits = reply.text[4:].strip()
             if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
-                raise self.out_of_step(reply)
+                raise SizeUnreadable("no number in a reply to SIZE") from reply.as_error()
             return int(digits)
         if reply.code in (500, 502):
             raise SizeMismatch("the server has no SIZE") from reply.as_error()

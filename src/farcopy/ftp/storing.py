@@ -34,6 +34,7 @@ from farcopy.ftp.publish import (
 )
 from farcopy.ftp.removing import tidy_away
 from farcopy.ftp.session import Session
+from farcopy.ftp.sizing import size_of
 from farcopy.planning.continuing import is_worth_continuing
 
 ALONE_ABOVE_BYTES = 16 * 1024 * 1024
@@ -262,10 +263,10 @@ class Storing:
 
     def _settle(self, session: Session, hand: InHand) -> bool:
         """Whether it is published: it was, or all that lacked was the renaming."""
-        arrived = session.size(hand.temporary)
+        arrived = size_of(session, hand.temporary)
         if arrived is None and hand.phase is Phase.RENAMING:
             # Gone from there and there with its size: the rename took place.
-            if session.size(hand.final) == hand.upload.size_bytes:
+            if size_of(session, hand.final) == hand.upload.size_bytes:
                 if hand.is_displaced:
                     tidy_away(session, hand.displaced)
                 return True
