@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from farcopy.ftp.features import Features
+from farcopy.planning.remote_names import NameRules
 
 DISTRUSTED_FOR = timedelta(days=7)
 """A server that refused something may be replaced or mended; then it is asked again."""
@@ -27,6 +28,7 @@ class HostProfile:
     connection_limit: sessions it had let in when it refused one more; None: it never did.
     most_connections: sessions it let in at once, in the last run that had a use for them.
     features: what it said after the first login; None: not asked yet in this run.
+    names: what it does to them; None: not known here. For good: files have their names by it.
     """
 
     answers_in_order: bool | None = None
@@ -42,6 +44,7 @@ class HostProfile:
     most_connections: int = 0
     has_told_hashes: bool = False
     features: Features | None = None
+    names: NameRules | None = None
     _learnt: set[str] = field(default_factory=set)
 
     @classmethod
@@ -56,6 +59,7 @@ class HostProfile:
             connection_limit=limit if type(limit) is int and limit > 0 else None,
             most_connections=most if type(most) is int and most > 0 else 0,
             refuses_epsv="refuses_epsv_at" in fresh,
+            names=NameRules.from_stored(fresh.get("names")),
             refuses_mlsd="refuses_mlsd_at" in fresh,
             refuses_to_replace="refuses_to_replace_at" in fresh,
             refuses_hashes="refuses_hashes_at" in fresh,
@@ -72,6 +76,8 @@ class HostProfile:
             kept.pop("answers_in_order", None)  # or nobody would ask again
         elif self.answers_in_order:
             kept["answers_in_order"] = True
+        if self.names is not None:
+            kept["names"] = self.names.to_store()
         if self.most_connections:
             kept["most_connections"] = self.most_connections
         if self.connection_limit is None:

@@ -14,8 +14,8 @@ from farcopy.core.errors import (
     RemotePathMissing,
     RemoteReadOnly,
 )
-from farcopy.core.model import RemoteEntry, StoreResult, Upload
-from farcopy.ftp import keeping, listing, reading
+from farcopy.core.model import RemoteEntry, RootLabel, StoreResult, Upload
+from farcopy.ftp import keeping, listing, names, reading
 from farcopy.ftp.folders import KnownFolders, ensure_folder
 from farcopy.ftp.hashes import ServerHash
 from farcopy.ftp.host import HostProfile
@@ -29,6 +29,7 @@ from farcopy.ftp.sockets import Guard
 from farcopy.ftp.storing import Storing
 from farcopy.ftp.together import ask_together
 from farcopy.ftp.wire import encode_command
+from farcopy.planning.remote_names import PLAIN, NameRules
 from farcopy.planning.remote_path import parse_temporary
 
 
@@ -53,6 +54,7 @@ class FtpRemote:
         self._hash = ServerHash(self._host, may_ask=settings.asks_hashes)
         self._guard = Guard()
         self._session: Session | None = None
+        self._rules_read: NameRules | None = None
         self._base = self._folder = PurePosixPath("/")
         self._storing = Storing(
             self._usable, self._locate, self._known, self._hash, self._host,
@@ -115,6 +117,46 @@ class FtpRemote:
         self._known.add(self._base)
         ensure_folder(session, self._known, self._folder, path_error=RemoteReadOnly)
 
+    def learn_names(self) -> None:
+        """Before the first file of a destination, after prepare(): what the server does to names.
+
+        Where files of ours lie already they have their names, by what is kept beside them.
+        Raises: RunError, SessionError, FileError.
+        """
+        if self._host.names is not None:
+            return
+        session = self._usable()
+        self._host.names = self._names_kept(session)
+        if self._host.names is not None:
+            return
+        if any(self._has_files(session, self._base / label) for label in RootLabel):
+            self._host.names = PLAIN
+            return
+        rules = names.learn(session, self._folder)
+        if not rules.is_plain:
+            self.keep(names.KEPT_AS, names.as_kept(rules))
+        self._host.names = rules
+
+    def _names_kept(self, session: Session) -> NameRules | None:
+        content = keeping.read(session, self._own(names.KEPT_AS))
+        return None if content is None else names.from_kept(content)
+
+    def _has_files(self, session: Session, folder: PurePosixPath) -> bool:
+        if not session.is_directory(folder):
+            return False
+        try:
+            return sum(1 for _ in listing.entries(session, folder)) > 0
+        except ListingUnreadable:
+            return True
+
+    def _rules(self) -> NameRules:
+        """Who only reads, or has forgotten, goes by what is kept there."""
+        if self._host.names is not None:
+            return self._host.names
+        if self._rules_read is None:
+            self._rules_read = self._names_kept(self._usable()) or PLAIN
+        return self._rules_read
+
     def store(self, uploads: Iterable[Upload]) -> Iterator[StoreResult]:
         return self._storing.store(uploads)
 
@@ -161,7 +203,9 @@ class FtpRemote:
         return reading.blocks(self._usable(), self._final(final_path), size_bytes)
 
     def listing(self, folder: PurePosixPath) -> Iterator[RemoteEntry]:
-        return listing.entries(self._usable(), self._final(folder))
+        session, rules, found = self._usable(), self._rules(), self._final(folder)
+        for entry in listing.entries(session, found):
+            yield entry._replace(name=rules.decode(entry.name))
 
     def keep(self, name: str, content: bytes) -> None:
         path = self._own(name).relative_to(self._base)
@@ -190,15 +234,19 @@ class FtpRemote:
             raise ValueError("not a temporary name of ours")
         return self._folder / name
 
-    def _final(self, path: PurePosixPath) -> PurePosixPath:
+    def _final(self, path: PurePosixPath, rules: NameRules | None = None) -> PurePosixPath:
         if path.is_absolute() or ".." in path.parts:
             raise LocalName("outside ftp_path")
-        encode_command(str(path))  # raises now, not between RNFR and RNTO
-        return self._base / path
+        is_ours = path.parts[:1] == ("farcopy",)
+        found = path if is_ours else (rules or self._rules()).encode_path(path)
+        encode_command(str(found))  # raises now, not between RNFR and RNTO
+        return self._base / found
 
     def _locate(self, upload: Upload) -> tuple[PurePosixPath, PurePosixPath]:
         """Its temporary and its final name. Raises: LocalName."""
-        return self._path_of(upload.temporary_name), self._final(upload.final_path)
+        # A run knows them before its first file.
+        rules = self._host.names or PLAIN
+        return self._path_of(upload.temporary_name), self._final(upload.final_path, rules)
 
     # -- the session
 

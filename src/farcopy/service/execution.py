@@ -170,6 +170,7 @@ def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> None:
 
     def prepare(remote: Remote) -> None:
         preflight.prepare(run_id, remote, ledger, left_over)
+        wiring.learn_names(remote)
         wiring.note_what_was_learnt(remote, row)
 
     gate = SessionGate(prepare)

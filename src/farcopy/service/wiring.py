@@ -121,6 +121,12 @@ def reading_session(
         session.close()
 
 
+def learn_names(remote: Remote) -> None:
+    """What the server does to names, before the first file goes there."""
+    if isinstance(remote, FtpRemote):
+        remote.learn_names()
+
+
 def note_what_was_learnt(remote: Remote, configuration: StoredConfiguration) -> None:
     """Of a remote that has let us in."""
     note_let_in(configuration, is_tls=isinstance(remote, FtpRemote) and remote.is_tls)
