@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from farcopy.core.errors import FarcopyError, LoginRefused, RemoteReadOnly
+from farcopy.core.errors import FarcopyError, LoginRefused, RemoteReadOnly, TooManyConnections
 from farcopy.core.ports import Remote
 from farcopy.engine.control import SessionGate
 from tests.running import wait_until
@@ -136,3 +136,11 @@ def test_folders_that_cannot_be_prepared_are_everybodys_failure() -> None:
     second_thread.join(WITHIN_S)
     assert isinstance(first_end[0], RemoteReadOnly)
     assert isinstance(second_end[0], RemoteReadOnly)
+
+
+def test_a_first_session_that_was_not_let_in_is_not_counted() -> None:
+    gate = SessionGate(lambda _remote: None)
+    thread, ended = in_background(gate, Session(TooManyConnections()))
+    thread.join(WITHIN_S)
+    assert [type(error) for error in ended] == [TooManyConnections]
+    assert gate.open_sessions == 0

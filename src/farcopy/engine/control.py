@@ -169,12 +169,17 @@ class SessionGate:
         self, remote: Remote, persist: Callable[[Callable[[], None]], None]
     ) -> None:
         def log_in_and_prepare() -> None:
-            remote.open(self._let_others_connect, self._let_others_in)
+            try:
+                remote.open(self._let_others_connect, self._let_others_in)
+            except BaseException:
+                self._uncount_first()
+                raise
             self._prepare(remote)
 
         try:
             persist(log_in_and_prepare)
         except BaseException as error:
+            self._uncount_first()
             with self._changed:
                 self._failure = error if isinstance(error, FarcopyError) else FarcopyError()
                 self._changed.notify_all()
@@ -189,6 +194,13 @@ class SessionGate:
                 self._is_connected = True
                 self._count += 1
             self._changed.notify_all()
+
+    def _uncount_first(self) -> None:
+        """It was counted and is not in: whoever relies on it would wait for nobody."""
+        with self._changed:
+            if self._is_connected:
+                self._is_connected = self._is_in = False
+                self._count -= 1
 
     def _let_others_in(self) -> None:
         with self._changed:
