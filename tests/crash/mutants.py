@@ -91,8 +91,8 @@ MUTANTS = (
         (
             (
                 "ftp/remote.py",
-                "return self._path_of(upload.temporary_name), self._final(upload.final_path)",
-                "return self._final(upload.final_path), self._final(upload.final_path)",
+                "return self._path_of(upload.temporary_name), self._final(",
+                "return self._final(upload.final_path, rules), self._final(",
             ),
         ),
         LOSE_226,

@@ -187,7 +187,7 @@ class FtpExamination:
             except FOREIGN as error:
                 meant = transfer.broken(session, data, error)
                 raise meant from meant.__cause__
-            transfer.finish(session, data)
+            transfer.finish(session, data, len(content))
         if session.size(written) != len(content):
             raise SizeMismatch
         if b"".join(reading.blocks(session, written, len(content))) != content:

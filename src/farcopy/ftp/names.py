@@ -74,7 +74,7 @@ def _put(session: Session, folder: PurePosixPath, name: str) -> None:
     data = transfer.begin(session, f"STOR {written}")
     with data:
         data.send(b"probe")
-        transfer.finish(session, data)
+        transfer.finish(session, data, 0)
     try:
         rename(session, written, folder / name)
     except FileError:

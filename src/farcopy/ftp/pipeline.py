@@ -291,7 +291,8 @@ class _Flight:
         assert self.hand is not None, "a transfer is of a file"
         self.read_head()
         session = self._session
-        reply = session.exchange(DATA, wait_s=session.settings.deadlines.final_reply_s)
+        wait_s = session.settings.deadlines.final_reply_of(self.hand.upload.size_bytes)
+        reply = session.exchange(DATA, wait_s=wait_s)
         close()
         failure: FarcopyError | None = None
         if reply.code not in (200, 226, 250):

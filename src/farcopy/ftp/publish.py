@@ -52,6 +52,7 @@ class InHand:
 
     is_displaced: the old final may lie aside under `displaced`. is_intended: the
     ledger has noted that it may get its final name. is_published: it has it.
+    is_late: all bytes were taken, and the confirmation did not come in time.
     proof: what the server's own hash has to be. is_verified: it was.
     """
 
@@ -65,6 +66,7 @@ class InHand:
     is_verified: bool = False
     is_intended: bool = False
     is_published: bool = False
+    is_late: bool = False
 
     @property
     def displaced(self) -> PurePosixPath:
@@ -128,7 +130,7 @@ class Publisher:
             hand.md5, hand.proof = reader.md5, self._hash.of_read(session, reader)
             hand.phase = Phase.SENT
             try:
-                transfer.finish(session, data)
+                transfer.finish(session, data, upload.size_bytes)
             except FileError:
                 hand.phase = Phase.SENDING  # it is known now: not all arrived
                 raise

@@ -12,6 +12,8 @@ from typing import Literal
 from farcopy.core.config import SyncSettings
 from farcopy.core.errors import TimedOut
 
+DIGESTS_BYTES_A_SECOND = 5_000_000
+"""What a slow server does with its own disk, after the last byte."""
 TlsMode = Literal["auto", "required", "off"]
 
 
@@ -34,6 +36,10 @@ class Deadlines:
     crawl_s: float = 60.0
     least_bytes_per_s: float = 1024.0
     goodbye_s: float = 1.5
+
+    def final_reply_of(self, size_bytes: int) -> float:
+        """Of a file of so many bytes: what the slowest server copies or checks meanwhile."""
+        return self.final_reply_s + size_bytes / DIGESTS_BYTES_A_SECOND
 
     def __post_init__(self) -> None:
         if not all(0 < getattr(self, wait.name) < float("inf") for wait in fields(self)):

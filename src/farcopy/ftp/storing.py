@@ -35,10 +35,15 @@ from farcopy.ftp.publish import (
 from farcopy.ftp.removing import tidy_away
 from farcopy.ftp.session import Session
 from farcopy.ftp.sizing import size_of
+from farcopy.ftp.sockets import wait_for_reading
 from farcopy.planning.continuing import is_worth_continuing
 
 ALONE_ABOVE_BYTES = 16 * 1024 * 1024
 """Before a file of this size the one behind is published by itself: it would wait too long."""
+
+
+LOOKS = 12
+"""So often in the time of a last reply it is looked for a file whose reply did not come."""
 
 
 class Storing:
@@ -228,6 +233,7 @@ class Storing:
                 # Nothing of it was sent (an idle session ended), or all of it, and
                 # the outcome is unknown: neither is an attempt of this file's.
                 error.uses_attempt = False
+            hand.is_late = hand.phase is Phase.SENT and isinstance(error, ReplyTimeout)
             if hand.phase is Phase.SENT and not _is_unchanged(reader):
                 hand.phase = Phase.SENDING  # all bytes, but of no one version
         if self._pipelines and isinstance(error, OutOfStep):
@@ -263,7 +269,9 @@ class Storing:
 
     def _settle(self, session: Session, hand: InHand) -> bool:
         """Whether it is published: it was, or all that lacked was the renaming."""
-        arrived = size_of(session, hand.temporary)
+        arrived = self._wait_for(session, hand) if hand.is_late else size_of(
+            session, hand.temporary
+        )
         if arrived is None and hand.phase is Phase.RENAMING:
             # Gone from there and there with its size: the rename took place.
             if size_of(session, hand.final) == hand.upload.size_bytes:
@@ -277,6 +285,20 @@ class Storing:
         if not (arrived and self._may_continue(session, hand)):
             remove_temporary(session, hand)
         return False
+
+    def _wait_for(self, session: Session, hand: InHand) -> int | None:
+        """Its size, once the server has made it visible: some copy it elsewhere first, and say
+        nothing until that is done. Looking costs little, and sending again all of it."""
+        hand.is_late = False
+        waits = session.settings.deadlines
+        left_s = 2 * waits.final_reply_of(hand.upload.size_bytes)
+        look_s = waits.final_reply_s / LOOKS
+        arrived = size_of(session, hand.temporary)
+        while arrived != hand.upload.size_bytes and left_s > 0:
+            wait_for_reading(session.wire.connection, look_s, session.guard)
+            left_s -= look_s
+            arrived = size_of(session, hand.temporary)
+        return arrived
 
     def _discard(self, session: Session, hand: InHand) -> None:
         """Leave no trace of it. Best effort: what stays is swept by a later run.

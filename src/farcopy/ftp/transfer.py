@@ -56,9 +56,10 @@ def begin(
     return DataConnection(sock, session.guard, session.settings.deadlines, session.budget)
 
 
-def finish(session: Session, data: DataConnection) -> None:
+def finish(session: Session, data: DataConnection, size_bytes: int) -> None:
     """End an upload; returns when the server confirmed it (226 or 250).
 
+    size_bytes: of the whole file, which the server may copy or check first.
     Raises: SessionError (its outcome then is unknown), FileError, RemoteFull.
     """
     try:
@@ -67,7 +68,7 @@ def finish(session: Session, data: DataConnection) -> None:
         meant = broken(session, data, error)
         raise meant from meant.__cause__  # the server's reply, if it said more
     # A deadline of its own: servers sync and check a long file before they answer.
-    wait_s = session.settings.deadlines.final_reply_s
+    wait_s = session.settings.deadlines.final_reply_of(size_bytes)
     reply = session.exchange(DATA, wait_s=wait_s)
     data.close()
     if reply.code not in (200, 226, 250):
