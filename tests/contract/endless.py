@@ -3,6 +3,7 @@
 import resource
 import socket
 import sys
+import threading
 import time
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +20,16 @@ _REPLIES = {
 class _Listing(_Listener):
     """Answers all, and sends what `pour` pours for LIST, NLST and RETR."""
 
+    verbs: tuple[str, ...] = ("LIST", "NLST", "RETR")
+
+    def __init__(self) -> None:
+        self.is_over = threading.Event()
+        super().__init__()
+
+    def stop(self) -> None:
+        self.is_over.set()
+        super().stop()
+
     def pour(self, data: socket.socket) -> None:
         raise NotImplementedError
 
@@ -33,7 +44,7 @@ class _Listing(_Listener):
                 ports = [socket.create_server(("127.0.0.1", 0))]
                 self._sockets.append(ports[0])
                 client.sendall(b"229 Go (|||%d|)\r\n" % ports[0].getsockname()[1])
-            elif verb in ("LIST", "NLST", "RETR"):
+            elif verb in self.verbs:
                 data, _ = ports[0].accept()
                 self._sockets.append(data)
                 client.sendall(b"150 Here it comes.\r\n")
@@ -42,6 +53,15 @@ class _Listing(_Listener):
                 client.sendall(b"226 Done.\r\n")
             else:
                 client.sendall(_REPLIES.get(verb, b"502 What?") + b"\r\n")
+
+
+class Unread(_Listing):
+    """Begins to take a file, and reads none of it."""
+
+    verbs = ("STOR",)
+
+    def pour(self, data: socket.socket) -> None:
+        self.is_over.wait()
 
 
 class Endless(_Listing):

@@ -7,12 +7,13 @@ FarcopyError
 │   ├── PathRefused · SizeMismatch · UploadRefused · Fenced
 │   └── HashMismatch · DownloadRefused · ListingUnreadable · TargetOccupied
 ├── SessionError   the control connection is of no more use; a new one may be
-│   └── ConnectionLost · ReplyTimeout · OutOfStep · TooManyConnections
+│   └── ConnectionLost · ReplyTimeout · OutOfStep · DataStalled
+│       TooManyConnections
 ├── RunError       no file can be sent now: the run stops
 │   ├── DnsFailed · ConnectFailed · HostRefused · NotFtp · TlsFailed · LoginRefused
 │   ├── RemotePathMissing · ListingBeyondLimits
 │   ├── RemoteReadOnly · RemoteFull · EverythingRefused · DataConnectionFailed
-│   └── TimedOut
+│   └── TransfersStalled · TimedOut
 ├── ConfigError    an admin has to change something first
 │   ├── SettingsInvalid · FtpNotConfigured · SourcesNotConfigured · PasswordRequired
 │   ├── EnvironmentInvalid · HomeUnusable · ListenFailed
@@ -142,10 +143,7 @@ class DownloadRefused(FileError):
 
 class ListingUnreadable(FileError):
     code = "listing_unreadable"
-    text = (
-        "the server's listing of a folder could not be read, or not all of it: it was refused, or "
-        "is in a form farcopy does not know"
-    )
+    text = "the server's listing of a folder was refused, or is in a form farcopy does not know"
 
 
 class TargetOccupied(FileError):
@@ -189,6 +187,12 @@ class OutOfStep(SessionError):
     code = "out_of_step"
     cause_word = "not FTP"
     text = "the FTP server sent a reply that does not fit the command"
+
+
+class DataStalled(SessionError):
+    code = "data_stalled"
+    cause_word = "data connection"
+    text = "the data connection stood still though there was more to send"
 
 
 class TooManyConnections(SessionError):
@@ -257,10 +261,7 @@ class RemotePathMissing(RunError):
 class ListingBeyondLimits(RunError):
     code = "listing_beyond_limits"
     cause_word = "path"
-    text = (
-        "the server lists more in one folder than farcopy reads (a million names, 256 MiB); look "
-        "at the folder with another client"
-    )
+    text = "the server lists more in one folder than farcopy reads (a million names, 256 MiB)"
 
 
 class RemoteReadOnly(RunError):
@@ -290,6 +291,12 @@ class DataConnectionFailed(RunError):
         "the data connection could not be opened; a firewall may block the passive ports, "
         "or try the other value of ftp_passive"
     )
+
+
+class TransfersStalled(RunError):
+    code = "transfers_stalled"
+    cause_word = "data connection"
+    text = "data connections stand still again and again: look at firewalls and the server's disk"
 
 
 class TimedOut(RunError):

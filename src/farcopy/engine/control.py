@@ -23,7 +23,7 @@ class RunControl:
         self._failure: FarcopyError | None = None
         self._is_untidy = False
         self._changed_files = 0
-        self._refusals = 0
+        self._refusals = self._stored_files = 0
 
     def fail(self, error: FarcopyError) -> None:
         """Only the first counts: those after it are mostly its consequences."""
@@ -47,6 +47,11 @@ class RunControl:
         """The server takes files."""
         with self._lock:
             self._refusals = 0
+            self._stored_files += 1
+
+    @property
+    def stored_files(self) -> int:
+        return self._stored_files
 
     def note_refusal(self) -> bool:
         """The server would not have a file whose name is as plain as can be. Whether that is so

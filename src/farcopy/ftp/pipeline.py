@@ -310,17 +310,18 @@ class _Flight:
             raise SizeUnreadable("no SIZE of an empty file")
         self.hand.compare_size(arrived)
 
-    def read_rest(self) -> Reply | None:
+    def read_rest(self, wait_s: float | None = None) -> Reply | None:
         """After a transfer that was broken off: every reply that is still to come.
 
-        Returns the one that ends the transfer, None if it never began.
+        Returns the one that ends the transfer, None if it never began. wait_s: for each.
         """
+        self._wait_s = wait_s
         try:
             self.read_head()
         except StorRefused:
             return None
         reply = self._session.exchange(
-            DATA, wait_s=self._session.settings.deadlines.final_reply_s
+            DATA, wait_s=wait_s or self._session.settings.deadlines.final_reply_s
         )
         if reply.code == 421:
             raise self._session.refusal(reply, DATA)
@@ -336,9 +337,10 @@ class _Flight:
             return Interrupted()
         assert self.hand is not None, "a transfer is of a file"
         try:
-            reply = self.read_rest()
+            is_stall = isinstance(error, TimeoutError)
+            reply = self.read_rest(transfer.STALL_REPLY_S if is_stall else None)
         except FarcopyError as lost:
-            return lost
+            return transfer.stalled_or(lost, error)
         if reply is None:
             return StorRefused()
         self.hand.phase = Phase.SENDING

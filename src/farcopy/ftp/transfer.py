@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from farcopy.core.errors import (
     ConnectionLost,
     DataConnectionFailed,
+    DataStalled,
     FarcopyError,
     FileError,
     Interrupted,
@@ -32,6 +33,18 @@ from farcopy.ftp.data import (
 from farcopy.ftp.replies import DATA, FOREIGN
 from farcopy.ftp.session import Session
 from farcopy.ftp.sockets import accept, connect
+
+STALL_REPLY_S = 5.0
+"""For a server that let a transfer stand still: what it knows of that it has said by then."""
+
+
+def stalled_or(lost: FarcopyError, error: Exception) -> FarcopyError:
+    """What it means that no reply came after a data connection had failed so."""
+    if isinstance(lost, ReplyTimeout) and isinstance(error, TimeoutError):
+        stalled = DataStalled("no progress, no reply")
+        stalled.__cause__ = error
+        return stalled
+    return lost
 
 
 def begin(
@@ -133,10 +146,11 @@ def _judge_broken(
     if session.guard.is_aborted:
         session.is_usable = False
         return Interrupted()
+    wait_s = STALL_REPLY_S if isinstance(error, TimeoutError) else None
     try:
-        reply = session.exchange(command)
+        reply = session.exchange(command, wait_s=wait_s)
     except FarcopyError as lost:
-        return lost
+        return stalled_or(lost, error)
     said = session.refusal(reply, command) if reply.code >= 400 else None
     if said is not None and not isinstance(said, FileError):
         return said
