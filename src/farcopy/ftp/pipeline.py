@@ -24,6 +24,7 @@ from farcopy.core.errors import (
     FarcopyError,
     FileError,
     Interrupted,
+    ReplyTimeout,
     SessionError,
     UploadRefused,
 )
@@ -292,7 +293,11 @@ class _Flight:
         self.read_head()
         session = self._session
         wait_s = session.settings.deadlines.final_reply_of(self.hand.upload.size_bytes)
-        reply = session.exchange(DATA, wait_s=wait_s)
+        try:
+            reply = session.exchange(DATA, wait_s=wait_s)
+        except ReplyTimeout:
+            self.hand.is_late = True
+            raise
         close()
         failure: FarcopyError | None = None
         if reply.code not in (200, 226, 250):

@@ -16,6 +16,7 @@ from farcopy.core.errors import (
     HashMismatch,
     PathRefused,
     RemoteReadOnly,
+    ReplyTimeout,
     SessionError,
     SizeMismatch,
     SourceGrew,
@@ -131,6 +132,9 @@ class Publisher:
             hand.phase = Phase.SENT
             try:
                 transfer.finish(session, data, upload.size_bytes)
+            except ReplyTimeout:
+                hand.is_late = True
+                raise
             except FileError:
                 hand.phase = Phase.SENDING  # it is known now: not all arrived
                 raise

@@ -233,7 +233,6 @@ class Storing:
                 # Nothing of it was sent (an idle session ended), or all of it, and
                 # the outcome is unknown: neither is an attempt of this file's.
                 error.uses_attempt = False
-            hand.is_late = hand.phase is Phase.SENT and isinstance(error, ReplyTimeout)
             if hand.phase is Phase.SENT and not _is_unchanged(reader):
                 hand.phase = Phase.SENDING  # all bytes, but of no one version
         if self._pipelines and isinstance(error, OutOfStep):
@@ -269,9 +268,8 @@ class Storing:
 
     def _settle(self, session: Session, hand: InHand) -> bool:
         """Whether it is published: it was, or all that lacked was the renaming."""
-        arrived = self._wait_for(session, hand) if hand.is_late else size_of(
-            session, hand.temporary
-        )
+        is_late = hand.is_late and hand.phase is Phase.SENT
+        arrived = self._wait_for(session, hand) if is_late else size_of(session, hand.temporary)
         if arrived is None and hand.phase is Phase.RENAMING:
             # Gone from there and there with its size: the rename took place.
             if size_of(session, hand.final) == hand.upload.size_bytes:
