@@ -7,13 +7,11 @@ FarcopyError
 │   ├── PathRefused · SizeMismatch · UploadRefused · Fenced
 │   └── HashMismatch · DownloadRefused · ListingUnreadable · TargetOccupied
 ├── SessionError   the control connection is of no more use; a new one may be
-│   └── ConnectionLost · ReplyTimeout · OutOfStep · DataStalled
-│       TooManyConnections
+│   └── ConnectionLost · ReplyTimeout · OutOfStep · DataStalled · TooManyConnections
 ├── RunError       no file can be sent now: the run stops
-│   ├── DnsFailed · ConnectFailed · HostRefused · NotFtp · TlsFailed · LoginRefused
-│   ├── RemotePathMissing · ListingBeyondLimits
-│   ├── RemoteReadOnly · RemoteFull · EverythingRefused · DataConnectionFailed
-│   └── TransfersStalled · TimedOut
+│   ├── DnsFailed · ConnectFailed · HostRefused · NotFtp · TlsFailed · LoginRefused (LoginBarred)
+│   ├── RemotePathMissing · ListingBeyondLimits · RemoteReadOnly · RemoteFull
+│   └── EverythingRefused · DataConnectionFailed · TransfersStalled · TimedOut
 ├── ConfigError    an admin has to change something first
 │   ├── SettingsInvalid · FtpNotConfigured · SourcesNotConfigured · PasswordRequired
 │   ├── EnvironmentInvalid · HomeUnusable · ListenFailed
@@ -252,6 +250,11 @@ class LoginRefused(RunError):
     text = "the FTP server refused the login; check ftp_username and ftp_password"
 
 
+class LoginBarred(LoginRefused):
+    code = "login_barred"
+    text = "the FTP server lets this account not in, whatever the password; its operator knows why"
+
+
 class RemotePathMissing(RunError):
     code = "remote_path_missing"
     cause_word = "path"
@@ -438,10 +441,7 @@ class SourceMissing(FarcopyError):
 
 class SourceNotAllowed(SourceMissing):
     code = "source_not_allowed"
-    text = (
-        "the source directory really lies outside FARCOPY_SOURCE_ROOTS, or in what is farcopy's "
-        "own; nothing is read there"
-    )
+    text = "the source really lies outside FARCOPY_SOURCE_ROOTS, or in what is farcopy's own"
 
 
 class SourceDirectoryUnreadable(FarcopyError):

@@ -16,6 +16,7 @@ from farcopy.core.errors import (
     DataConnectionFailed,
     DownloadRefused,
     FarcopyError,
+    LoginBarred,
     LoginRefused,
     NotFtp,
     OutOfStep,
@@ -114,6 +115,12 @@ _DEMANDS_TLS = re.compile(
     re.IGNORECASE,
 )
 _BAD_LOGIN = re.compile(r"attempt|password|incorrect|\bbanned\b", re.IGNORECASE)
+_BARRED = re.compile(
+    # IIS, vsftpd ("500 OOPS"), ProFTPD, hosters: the password may be as right as can be.
+    r"home director|cannot change directory|writable root|chroot|expired|disabled|suspended"
+    r"|IP address|address not allowed|hostname|not allowed to log",
+    re.IGNORECASE,
+)
 _TOO_MANY = re.compile(r"too many|maximum|limit|connections|sessions", re.IGNORECASE)
 _NO_FILES = re.compile(
     r"no (?:such )?(?:files?|match|matches|entries|entry)\b|not found|empty|nothing",
@@ -206,6 +213,8 @@ def _judge_login(reply: Reply, command: str, detail: str) -> FarcopyError:
         return TlsFailed(detail)
     if reply.code in (521, 522, 534, 536) or _DEMANDS_TLS.search(reply.text):
         return TlsFailed(detail)
+    if command in ("USER", "PASS", "ACCT") and _BARRED.search(reply.text):
+        return LoginBarred(detail)
     # "Maximum login attempts exceeded" is a bad password: hosts ban who tries again.
     is_bad_login = command in ("PASS", "ACCT") and _BAD_LOGIN.search(reply.text)
     if not is_bad_login and (reply.code == 421 or _TOO_MANY.search(reply.text)):
