@@ -4,9 +4,15 @@ disk or a share."""
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+def path_of(given: str | int) -> str:
+    """Of what `os.scandir` is given: a path, or a directory that is open."""
+    return str(Path(f"/proc/self/fd/{given}").readlink()) if isinstance(given, int) else str(given)
 
 
 class _Entry:

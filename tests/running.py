@@ -361,7 +361,11 @@ def arrived(remote: Path) -> dict[str, bytes]:
 
 
 def temporaries(remote: Path) -> list[str]:
-    return sorted(f"{file.parent.name}/{file.name}" for file in remote.glob("farcopy-tmp-*/*"))
+    """Those of files; what farcopy tries out for itself comes and goes before them."""
+    return sorted(
+        f"{file.parent.name}/{file.name}" for file in remote.glob("farcopy-tmp-*/*")
+        if not file.name.lower().startswith(("new-0-", "probe"))
+    )
 
 
 def pattern(size_bytes: int, seed: object) -> bytes:

@@ -24,8 +24,9 @@ from farcopy import (
 )
 from farcopy.cli_audited import changing
 from farcopy.core.config import FIELDS, Field
-from farcopy.core.errors import FarcopyError, RunAlreadyOn, SettingsInvalid
+from farcopy.core.errors import FarcopyError, SettingsInvalid
 from farcopy.core.model import ActionKind, Reason
+from farcopy.core.state_errors import RunAlreadyOn
 from farcopy.core.states import RunState
 from farcopy.planning.situation import OffSite
 from farcopy.process import (

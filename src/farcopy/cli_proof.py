@@ -36,8 +36,13 @@ EXIT_WRONG = 3
               help="Check so many percent of the files, chosen at random.")
 @click.option("--size-only", is_flag=True,
               help="Compare sizes only: quick, and no proof of the content.")
+@click.option("--read-back", is_flag=True,
+              help="Read every file back, also where the server tells hashes: it may tell that of "
+              "what it was sent, and have something else.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def verify(paths: tuple[str, ...], sample: float, size_only: bool, as_json: bool) -> None:
+def verify(
+    paths: tuple[str, ...], sample: float, size_only: bool, read_back: bool, as_json: bool
+) -> None:
     """Compare what the remote holds with what was sent, by content.
 
     PATH is a file or folder as in orthanc/ab/cd or hospital/reports; without one, everything.
@@ -46,6 +51,8 @@ def verify(paths: tuple[str, ...], sample: float, size_only: bool, as_json: bool
 
     Exit code 0: all as it should be, 3: something differed or was missing, 1: not done.
     """
+    if size_only and read_back:
+        raise click.UsageError("--size-only reads nothing, --read-back everything: take one")
     environment = set_up()
     from farcopy.service import verification
     from farcopy.terminal import WorkBar
@@ -58,7 +65,7 @@ def verify(paths: tuple[str, ...], sample: float, size_only: bool, as_json: bool
 
     result = verification.verify(
         paths, environment, stop, sample_percent=sample,
-        reads_content=not size_only, meter=bar, on_check=tell,
+        reads_content=not size_only, reads_back=read_back, meter=bar, on_check=tell,
     )
     bar.close()
     if as_json:
@@ -102,6 +109,10 @@ def _verify_lines(result: "VerifyResult", ended: str) -> list[str]:
     if not counts.files_checked and result.error is None:
         return ["Nothing to verify: nothing is stored there"]
     parts = [f"{counts.files_verified} verified"]
+    if counts.files_verified:
+        hashed = counts.files_verified - counts.files_read_back
+        parts = [f"{parts[0]} ({counts.files_read_back} read back, {hashed} by the server's own "
+                 "hash)"]
     if counts.files_sized:
         parts = [f"{counts.files_sized} of the right size (no proof of their content)"]
     for number, word in (
@@ -199,6 +210,7 @@ FETCHED_TEXTS = {
     "differs": "not kept: the content on the remote is not what was sent",
     "missing": "missing on the remote",
     "unreadable": "not fetched: the server would not let them be read",
+    "unlisted": "folders whose listing could not be read whole: what more lies there is unknown",
     "local_name": "not fetched: this system cannot have files of that name",
 }
 
@@ -231,7 +243,7 @@ def _fetch_data(result: "FetchResult") -> dict[str, object]:
 
 @click.command()
 @click.option("--read-back", is_flag=True,
-              help="Compare contents too: read files back where the server has no hashes.")
+              help="Compare contents too: read every file back.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def rebuild(read_back: bool, as_json: bool) -> None:
     """Make a damaged or lost ledger anew, from the sources and the remote.
@@ -297,6 +309,8 @@ def _rebuild_lines(result: "RebuildResult", ended: str) -> list[str]:
         (counts.differs, "have another content there: due"),
         (counts.unreadable, "could not be read or changed meanwhile: due"),
         (counts.unreadable_folders, "folders of a source could not be listed"),
+        (counts.unlisted_folders, "folders of the remote have a listing that could not be read "
+                                  "whole: what more lies there is unknown"),
         (counts.missing_roots, "source directories are not there"),
         (counts.remote_only, "lie on the remote only, without a source; they stay there"),
     )

@@ -18,14 +18,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farcopy.core.errors import (
-    EngineBusy,
-    EnvironmentInvalid,
-    KeyUnusable,
-    RunAlreadyOn,
-    ServiceNotRunning,
-)
+from farcopy.core.errors import EngineBusy, EnvironmentInvalid, KeyUnusable, ServiceNotRunning
 from farcopy.core.ledger_errors import LedgerTrouble
+from farcopy.core.state_errors import RunAlreadyOn
 from farcopy.core.states import RunEnd, SyncType
 from farcopy.saying import say
 from farcopy.web.listening import Listening
@@ -182,12 +177,15 @@ def serve_until_stopped(listening: Listening, work: "Work | None" = None) -> Non
 
     Raises: EnvironmentInvalid, where listening so is not safe.
     """
+    from django.conf import settings
     from django.core.wsgi import get_wsgi_application
 
+    from farcopy.store.home import name_files
     from farcopy.web.server import create_server
 
     listening.check()
     _check_cookie(listening)
+    name_files(settings.FARCOPY_HOME, [f for f in (listening.tls_cert, listening.tls_key) if f])
     stop = stop_on_signals()
     server = create_server(listening, get_wsgi_application())
     web_thread = threading.Thread(target=server.run, name="farcopy-web", daemon=True)

@@ -118,10 +118,16 @@ def status_lines(view: StatusView) -> list[str]:
         f"{size_text(numbers.total_size_synced)} in {numbers.total_syncs} runs "
         f"({numbers.failed_syncs} failed, {numbers.partial_syncs} partial)",
     ]
+    stock = view.facts.stock
+    if stock.held:
+        lines.append(
+            f"Proof:      of {stock.held} files off-site {stock.read_back} were read back, "
+            f"{stock.hashed} proven by the server's own hash, {stock.sized} by their size only"
+        )
     if view.last_verification:
         seen = view.last_verification
         wrong = seen.counts.files_differing + seen.counts.files_missing
-        unmended = view.facts.stock.wrong + view.facts.stock.lost
+        unmended = stock.wrong + stock.lost
         lines.append(
             f"Verified:   {shown(seen.completed_at)}, {seen.counts.files_checked} files checked, "
             f"{wrong} differing or missing; {unmended} found so by any check and not mended yet"

@@ -35,9 +35,9 @@ def test_no_posix_only_name_is_used_unguarded() -> None:
         and node.value.id == "os"
         and node.attr in posix_only
     }
-    # Behind `_CAN_OPEN_AT`: Windows has no dir_fd, and takes the other way.
+    # Behind `CAN_OPEN_AT`: Windows has no dir_fd, and takes the other way.
     # refusals says nothing of owners where os.name is not posix.
-    assert used == {"sources/folder.py:O_DIRECTORY", "store/refusals.py:geteuid"}
+    assert used == {"sources/descent.py:O_DIRECTORY", "store/refusals.py:geteuid"}
 
 
 def test_importing_farcopy_starts_no_thread_and_needs_no_django() -> None:

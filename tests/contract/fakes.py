@@ -248,10 +248,11 @@ class FakeRemote:
         if content is not None:
             self.server.files.setdefault(final_path, content)
 
-    def discard_temporary(self, name: str) -> None:
+    def discard_temporary(self, name: str) -> bool:
         self._use()
         self._check_name(name)
         self.server.temporaries.pop(name, None)
+        return True
 
     def size(self, final_path: PurePosixPath) -> int | None:
         self._ask("size", final_path)
@@ -298,7 +299,7 @@ class FakeRemote:
         self._use()
         return self.server.files.get(f"farcopy/{name}")
 
-    def listing(self, folder: PurePosixPath) -> Sequence[RemoteEntry]:
+    def listing(self, folder: PurePosixPath) -> Iterator[RemoteEntry]:
         self._ask("listing", folder)
         prefix = "" if folder == PurePosixPath() else f"{folder}/"
         found: dict[str, RemoteEntry] = {}
@@ -309,7 +310,7 @@ class FakeRemote:
                 found[name] = RemoteEntry(name, bool(is_below), size)
         if (not found and prefix) or self.server.is_missing:
             raise RemotePathMissing
-        return list(found.values())
+        yield from found.values()
 
     def _ask(self, command: str, path: PurePosixPath) -> None:
         self._use()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pyftpdlib.authorizers import DummyAuthorizer
+from pyftpdlib.filesystems import AbstractedFS
 from pyftpdlib.handlers import FTPHandler
 from pyftpdlib.ioloop import Acceptor, IOLoop
 from pyftpdlib.servers import FTPServer
@@ -42,10 +43,13 @@ class PyFtpServer:
         can_rename_over: bool = True,
         certificate: Path | None = None,
         host: str = "127.0.0.1",
+        handler: type[FTPHandler] | None = None,
+        file_system: type[AbstractedFS] | None = None,
     ) -> None:
+        """handler, file_system: a server bent to what others do."""
         authorizer = DummyAuthorizer()
         authorizer.add_user(USER, PASSWORD, str(root), perm=permissions)
-        base: type[FTPHandler] = FTPHandler if can_rename_over else _NoRenameOver
+        base: type[FTPHandler] = handler or (FTPHandler if can_rename_over else _NoRenameOver)
         settings: dict[str, Any] = {"authorizer": authorizer, "auth_failed_timeout": 0}
         if certificate is not None:
             from pyftpdlib.handlers import TLS_FTPHandler
@@ -56,9 +60,10 @@ class PyFtpServer:
                 "tls_control_required": True,
                 "tls_data_required": True,
             }
-        handler = type("Handler", (base,), settings)
+        if file_system is not None:
+            settings["abstracted_fs"] = file_system
         self._loop = IOLoop()
-        self._server = FTPServer((host, 0), handler, ioloop=self._loop)
+        self._server = FTPServer((host, 0), type("Handler", (base,), settings), ioloop=self._loop)
         self.host, self.port = self._server.address[:2]
         self.root = root
         self._wish: Callable[[], None] | None = None

@@ -115,7 +115,8 @@ class Doings:
         proofs = DatabaseProofs(_destination_id())
         held: list[HeldFile] = list(proofs.held(Scope()))
         proofs.settle([
-            Check(file, self._random.choice(list(Finding)))
+            Check(file, self._random.choice(list(Finding)),
+                  is_read_back=self._random.random() < 0.5)
             for file in self._random.sample(held, min(4, len(held)))
         ])
 
@@ -125,7 +126,8 @@ class Doings:
 
     def adopt(self) -> None:
         DatabaseProofs(_destination_id()).adopt(
-            [(file, MD5) for file in self.some()], is_verified=self._random.random() < 0.5
+            [(file, MD5) for file in self.some()], is_verified=(how := self._random.random()) < 0.5,
+            is_read_back=how < 0.2,
         )
 
     def crash(self) -> None:

@@ -47,8 +47,8 @@ def test_no_name_of_a_server_leads_out_of_the_target(
 ) -> None:
     server.files[f"orthanc/{name}"] = b"evil"
     server.files["orthanc/good"] = b"good"
-    for folder, entries in walk(session, PurePosixPath("orthanc")):
-        for entry in entries:
+    for folder, listed in walk(session, PurePosixPath("orthanc")):
+        for entry in listed.entries:
             fetcher.fetch(Wanted(folder / entry.name))
     fetcher.fetch(Wanted(PurePosixPath(f"orthanc/{name}")))
     assert read_tree(tmp_path) == {"to/orthanc/good": b"good"}

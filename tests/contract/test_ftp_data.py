@@ -13,6 +13,7 @@ import pytest
 from farcopy.core.errors import (
     ConnectionLost,
     DataConnectionFailed,
+    DataStalled,
     FarcopyError,
     Interrupted,
     OutOfStep,
@@ -20,9 +21,11 @@ from farcopy.core.errors import (
     UploadRefused,
 )
 from farcopy.ftp.data import DataConnection
+from farcopy.ftp.host import HostProfile
 from farcopy.ftp.remote import FtpRemote
 from farcopy.ftp.settings import Budget, Deadlines
 from farcopy.ftp.sockets import Guard
+from tests.contract.endless import Unread
 from tests.contract.fakes import errors, make_upload, only
 from tests.contract.hostile import (
     Answer,
@@ -218,13 +221,33 @@ def test_a_slow_line_is_no_stall() -> None:
     reader.start()
     guard = Guard()
     guard.add(ours)
-    with theirs, DataConnection(ours, guard, 0.3, Budget()) as data:
+    with theirs, DataConnection(ours, guard, Deadlines(stall_s=0.3), Budget()) as data:
         begun_s = time.monotonic()
         data.send(bytes(256 * 1024))
         data.finish()
         reader.join(10)
         assert time.monotonic() - begun_s > 0.6
     assert sum(took) == 256 * 1024
+
+
+@pytest.mark.parametrize("answers_in_order", [True, False])
+def test_a_transfer_that_stands_still_without_a_word_ends_soon_and_is_named_so(
+    monkeypatch: pytest.MonkeyPatch, answers_in_order: bool
+) -> None:
+    monkeypatch.setattr("farcopy.ftp.transfer.STALL_REPLY_S", 0.2)
+    server = Unread()
+    host = HostProfile(answers_in_order=answers_in_order)
+    waits = Deadlines(reply_s=30, stall_s=0.3, final_reply_s=30)
+    remote = FtpRemote(at_port(server.port, path="/b", deadlines=waits), HOME_ID, host=host)
+    try:
+        remote.open()
+        begun_s = time.monotonic()
+        with pytest.raises(DataStalled):
+            list(remote.store([make_upload(1, bytes(30_000_000))]))
+        assert time.monotonic() - begun_s < 20  # and not a reply's time more
+    finally:
+        remote.close()
+        server.stop()
 
 
 def test_no_directory_is_stayed_in(rig: Rig) -> None:

@@ -7,17 +7,20 @@ import pytest
 
 from farcopy.core.errors import (
     OutOfStep,
+    PathRefused,
     ReplyTimeout,
     SizeMismatch,
 )
 from tests.contract.fakes import errors, make_upload
 from tests.contract.hostile import (
     Answer,
+    Meddling,
     Mumbler,
     Replace,
     always,
     at,
 )
+from tests.contract.places import FOLDER
 from tests.contract.rig import Rig, at_port, open_error
 
 
@@ -42,9 +45,6 @@ def test_without_size_on_the_server_nothing_is_called_stored(rig: Rig) -> None:
     [
         b"hello\r\n",
         b"\xff\xfe\x00\x00",
-        b"213 minus one\r\n",
-        b"213 " + b"9" * 30 + b"\r\n",
-        b"213 " + "²".encode() + b"\r\n",
         b"226 Transfer complete.\r\n",
         b"999 Beyond.\r\n",
         b"213 " + b"x" * 9000 + b"\r\n",
@@ -57,6 +57,46 @@ def test_a_garbled_reply_ends_the_session_as_out_of_step(rig: Rig, garbage: byte
     with pytest.raises(OutOfStep):
         list(remote.store([make_upload(1, b"content")]))
     assert rig.place.finals() == set()
+
+
+@pytest.mark.parametrize(
+    "odd", [b"213 minus one", b"213 " + b"9" * 30, b"213 " + "²".encode(), b"213 7 bytes", b"213 "]
+)
+def test_an_odd_answer_to_size_concerns_one_file_and_the_listing_tells(
+    rig: Rig, odd: bytes
+) -> None:
+    remote = rig.remote(at("SIZE", Replace(odd + b"\r\n")))
+    results = list(remote.store([make_upload(1, b"content"), make_upload(2, b"x", "orthanc/x")]))
+    assert errors(results) == [None, None]
+    assert rig.place.read("orthanc/a/b") == b"content"
+    assert rig.proxy.count("PASS") == 1
+
+
+def test_where_the_listing_tells_another_size_nothing_is_published(rig: Rig) -> None:
+    answers = at("SIZE", Replace(b"213 many\r\n"))
+
+    def script(verb: str, line: str) -> Meddling:
+        if verb == "SIZE":  # what is there is cut before anybody looks
+            for name in rig.place.temporaries():
+                (rig.place.root / FOLDER / name).write_bytes(b"cut")
+        return answers(verb, line)
+
+    remote = rig.remote(script)
+    assert errors(remote.store([make_upload(1, b"content")])) == [SizeMismatch]
+    assert rig.place.finals() == set()
+
+
+def test_an_empty_file_whose_size_is_refused_is_found_in_the_listing(rig: Rig) -> None:
+    remote = rig.remote(at("SIZE", Answer(b"550 Could not get file size.\r\n")))
+    assert errors(remote.store([make_upload(1, b"")])) == [None]
+    assert rig.place.read("orthanc/a/b") == b""
+
+
+def test_a_folder_that_has_a_files_name_stays_where_it_is(rig: Rig) -> None:
+    rig.place.put("orthanc/a/b/inside", b"somebody's")
+    remote = rig.remote(at("SIZE", None, Answer(b"213 4096\r\n")))  # as Twisted says of folders
+    assert errors(remote.store([make_upload(1, b"content")])) == [PathRefused]
+    assert rig.place.read("orthanc/a/b/inside") == b"somebody's"
 
 
 def test_a_late_226_is_not_taken_for_a_renaming(rig: Rig) -> None:

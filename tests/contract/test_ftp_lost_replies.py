@@ -14,6 +14,7 @@ from farcopy.core.model import StoreResult
 from farcopy.ftp.settings import Deadlines
 from tests.contract.fakes import make_upload
 from tests.contract.hostile import (
+    Answer,
     Close,
     Lose,
     Stall,
@@ -109,6 +110,26 @@ def test_a_226_that_never_comes_is_a_timeout_with_its_own_deadline(rig: Rig) -> 
         list(remote.store([make_upload(1, b"content")]))
     assert not raised.value.uses_attempt
     assert time.monotonic() - begun_s < 5
+
+
+def test_what_a_server_shows_late_is_looked_for_and_not_sent_again(rig: Rig) -> None:
+    waits = Deadlines(connect_s=2, reply_s=5, stall_s=5, final_reply_s=0.3)
+    remote = rig.remote(at("STOR", Stall()), deadlines=waits)
+    upload = make_upload(1, b"content")
+    with pytest.raises(ReplyTimeout):
+        list(remote.store([upload]))
+    rig.proxy.script = at("SIZE", *3 * [Answer(b"550 No such file.\r\n")])  # not yet
+    remote.open()
+    settled = remote.settle(upload)
+    assert settled is not None
+    assert settled.error is None
+    assert rig.place.read("orthanc/a/b") == b"content"
+    assert rig.proxy.count("STOR") == 1
+
+
+def test_a_large_file_has_longer_for_its_last_reply() -> None:
+    waits = Deadlines()
+    assert waits.final_reply_of(4 * 1024**3) > 10 * waits.final_reply_of(0)
 
 
 def test_a_reply_that_never_comes_is_a_timeout(rig: Rig) -> None:

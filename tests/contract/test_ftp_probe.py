@@ -77,7 +77,7 @@ def test_a_listing_without_end_is_not_read_to_its_end(
     monkeypatch.setattr("farcopy.ftp.listing.MAX_ENTRIES", 10)
     for number in range(11):
         pyftp_place.put(f"file {number}", b"x")
-    assert cause(pyftp_place.settings) == "not FTP"
+    assert cause(pyftp_place.settings) == "path"
 
 
 def test_an_empty_directory_that_is_answered_by_550_has_no_files(

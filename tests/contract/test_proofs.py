@@ -54,7 +54,7 @@ def adopt(held: DatabaseProofs, *paths: str) -> None:
         root, _, below = path.partition("/")
         directory, _, name = below.rpartition("/")
         files.append((SourceFile(root, directory, name, 5, 7), MD5))
-    assert held.adopt(files, is_verified=False) == len(files)
+    assert held.adopt(files, is_verified=False, is_read_back=False) == len(files)
 
 
 def row(name: str) -> Replica:
@@ -173,7 +173,7 @@ def test_what_the_ledger_knows_is_not_adopted(held: DatabaseProofs) -> None:
     adopt(held, "orthanc/a")
     Replica.objects.update(state=FileState.PENDING, md5="")
     files = [(SourceFile("orthanc", "", name, 5, 7), MD5) for name in ("a", "b")]
-    assert held.adopt(files, is_verified=True) == 1
+    assert held.adopt(files, is_verified=True, is_read_back=False) == 1
     assert (row("a").state, row("a").md5) == (FileState.PENDING, "")
     assert (row("b").state, row("b").md5) == (FileState.VERIFIED, MD5)
     assert row("b").verified_at is not None

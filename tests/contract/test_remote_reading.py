@@ -135,7 +135,7 @@ def test_a_listing_tells_files_with_their_sizes_and_folders(place: Place, remote
         RemoteEntry("two words", False, 0),
         RemoteEntry("Bildgröße-日本", False, 1),
     }
-    assert remote.listing(PurePosixPath("hospital/a")) == [RemoteEntry("inside", False, 1)]
+    assert list(remote.listing(PurePosixPath("hospital/a"))) == [RemoteEntry("inside", False, 1)]
 
 
 def test_the_listing_of_ftp_path_itself_is_had_by_an_empty_path(
@@ -149,13 +149,15 @@ def test_the_listing_of_ftp_path_itself_is_had_by_an_empty_path(
 def test_a_folder_that_is_not_there_cannot_be_listed(place: Place, remote: Remote) -> None:
     place.put("orthanc/x", b"1")
     with pytest.raises(RemotePathMissing):
-        remote.listing(PurePosixPath("orthanc/nothing"))
+        list(remote.listing(PurePosixPath("orthanc/nothing")))
     assert remote.size(PurePosixPath("orthanc/x")) == 1
 
 
 def test_nothing_outside_ftp_path_is_asked_for(remote: Remote) -> None:
     for path in (PurePosixPath("/etc/passwd"), PurePosixPath("orthanc/../../x")):
-        for ask in (remote.size, remote.listing, lambda p: list(remote.read(p, 1))):
+        for ask in (
+            remote.size, lambda p: list(remote.listing(p)), lambda p: list(remote.read(p, 1))
+        ):
             with pytest.raises(LocalName):
                 ask(path)
 

@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from farcopy.core.states import SyncType
-from tests.bad_entries import bend
+from tests.bad_entries import bend, path_of
 from tests.contract.truth import Installation, installation
 
 from django.utils import timezone  # isort: skip
 
 from farcopy.planning.situation import Level, OffSite  # isort: skip
 from farcopy.service import freezing, overview, runs  # isort: skip  (Django first)
-from farcopy.core.errors import NothingLost, RunCutOff  # isort: skip
+from farcopy.core.state_errors import NothingLost, RunCutOff  # isort: skip
 
 
 @pytest.fixture
@@ -225,8 +225,8 @@ def test_a_directory_that_cannot_be_listed_is_not_everything(
     here.write("orthanc", "closed/new")
     scandir = os.scandir
 
-    def refusing(path: str) -> Any:
-        if str(path).endswith("/closed"):
+    def refusing(path: str | int) -> Any:
+        if path_of(path).endswith("/closed"):
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 
@@ -246,8 +246,8 @@ def test_what_cannot_be_listed_is_not_taken_for_an_emptied_source(
     here.run()
     scandir = os.scandir
 
-    def refusing(path: str) -> Any:
-        if str(path).endswith("/closed"):
+    def refusing(path: str | int) -> Any:
+        if path_of(path).endswith("/closed"):
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 

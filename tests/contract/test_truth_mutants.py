@@ -72,6 +72,7 @@ MUTANTS = (
            ", list(settings.exclude)", "", "other_patterns"),
     Mutant("a-finding-is-not-noted", "store/proofs.py",
            '"state": FileState.PENDING, "md5": "", "verified_at": None,\n'
+           '                                   "read_back_at": None,\n'
            '                                   "finding": check.finding.value,',
            '"state": FileState.PENDING, "md5": "", "verified_at": None,',
            "stays_until_it_is_mended"),

@@ -46,8 +46,10 @@ MUTANTS = (
     Mutant(
         "size-is-not-looked-at",
         (
-            ("ftp/publish.py", "        if arrived != upload.size_bytes:", "        if False:"),
-            ("ftp/pipeline.py", "        if arrived != size_bytes:", "        if False:"),
+            (
+                "ftp/publish.py",
+                "        if arrived != self.upload.size_bytes:", "        if False:",
+            ),
         ),
         TRUNCATE,
     ),
@@ -89,8 +91,8 @@ MUTANTS = (
         (
             (
                 "ftp/remote.py",
-                "return self._path_of(upload.temporary_name), self._final(upload.final_path)",
-                "return self._final(upload.final_path), self._final(upload.final_path)",
+                "return self._path_of(upload.temporary_name), self._final(",
+                "return self._final(upload.final_path, rules), self._final(",
             ),
         ),
         LOSE_226,
@@ -177,9 +179,8 @@ MUTANTS = (
         (
             (
                 "engine/preflight.py",
-                "            remote.discard_temporary(name)\n            continue\n"
-                "        if before",
-                "            continue\n        if before",
+                "            if not remote.discard_temporary(name) and size_bytes is not None:\n",
+                "            if size_bytes is None:\n",
             ),
         ),
         crash_at("sendto", -8, -9, -10),

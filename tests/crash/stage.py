@@ -1,6 +1,7 @@
 """Where a scenario plays: a server, a home configured for it, sources, and the checker."""
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
@@ -14,7 +15,7 @@ from tests.crash.history import MARK, History
 from tests.crash.zygote import Zygote
 from tests.parts.ftp_servers import FtpServer, Kind, start_ftp_server
 from tests.parts.scratch import open_folder
-from tests.running import FtpAccount, configure, environment
+from tests.running import FtpAccount, configure, environment, rows
 
 ROOTS = ("orthanc", "hospital")
 CANARY = "canary-name"
@@ -87,6 +88,17 @@ def server(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def names_are_known(home: Path, account: FtpAccount, ftp_path: object) -> None:
+    """As after an earlier run: the files' commands are struck, not those of a first look."""
+    profile = json.dumps({"names": {"traits": [], "longest": 0}})
+    rows(
+        home, "INSERT INTO destinations (host, port, username, path, has_tls, profile, needs_sweep,"
+        " frozen_changed, frozen_vanished, frozen_known, created_at)"
+        " VALUES (?, ?, ?, ?, 0, ?, 0, 0, 0, 0, datetime('now'))",
+        account.host, account.port, account.user, str(ftp_path), profile,
+    )
+
+
 @contextlib.contextmanager
 def stage(
     place: Place,
@@ -108,6 +120,7 @@ def stage(
             orthanc_storage_path=sources["orthanc"], hospital_data_path=sources["hospital"],
             **settings,
         )
+        names_are_known(home, account or place, place.ftp_path)
         scene = Scene(
             home, place.root, sources, History(), place.password, (CANARY, MARK.decode().strip())
         )

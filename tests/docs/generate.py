@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from farcopy.cli import cli
-from farcopy.core import errors, ledger_errors
+from farcopy.core import errors, ledger_errors, state_errors
 from farcopy.core.config import FIELDS, Field, SyncSettings
 from farcopy.core.states import MOVES
 from farcopy.web import refusals
@@ -59,7 +59,7 @@ def error_classes() -> list[type[errors.FarcopyError]]:
     """Those with a code of their own, in the order of core/errors.py; the ledger's last."""
     return [
         cls
-        for _, cls in (vars(errors) | vars(ledger_errors)).items()
+        for _, cls in (vars(errors) | vars(ledger_errors) | vars(state_errors)).items()
         if inspect.isclass(cls) and issubclass(cls, errors.FarcopyError) and "code" in vars(cls)
     ]
 

@@ -22,7 +22,7 @@ def test_after_a_kill_at_nine_tenths_the_next_run_sends_the_rest(
     configure(home, place, place.ftp_path, hospital_data_path=data, ftp_limit_kib_s=KIB_S)
 
     def part() -> Path | None:
-        return next(place.root.glob("farcopy-tmp-*/new-*"), None)
+        return next(place.root.glob("farcopy-tmp-*/new-[1-9]*"), None)
 
     with running(home, "sync", "--json") as farcopy:
         wait_until(lambda: (there := part()) and there.stat().st_size > SIZE * 9 // 10)

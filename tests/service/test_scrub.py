@@ -71,7 +71,9 @@ def test_a_days_part_is_verified_the_never_checked_and_the_oldest_first(home: Pa
         wait_until(lambda: done_scrubs(home))
     assert scrubs(home) == [(1, 3, 3, 0, 0, 3000, "")]
     verified = {name for name, state in states(home).items() if state == "verified"}
-    assert verified == {"hospital/f07", "hospital/f00", "hospital/f01"}
+    # And one of those never read back, whose turn goes by another order.
+    assert verified > {"hospital/f07", "hospital/f00"}
+    assert len(verified) == 3
 
 
 def test_what_it_finds_is_told_and_sent_again(home: Path, tmp_path: Path) -> None:
@@ -133,7 +135,8 @@ def test_it_gives_way_to_a_run_and_goes_on_afterwards(
 ) -> None:
     write_tree(tmp_path / "data", {"large": pattern(1000, 0) * 600})
     sync(home)
-    rows(home, "UPDATE replicas SET verified_at = datetime('now') WHERE size_bytes = 1000")
+    rows(home, "UPDATE replicas SET verified_at = datetime('now'),"
+               " read_back_at = datetime('now') WHERE size_bytes = 1000")
     server.set_download_rate(SLOW_DOWNLOAD)  # ten seconds for the large one
     with serving(home, verb="service", env={"FARCOPY_SCRUB_PERCENT": "5"}):
         wait_until(lambda: log_events(home, "verify.started"))

@@ -151,10 +151,14 @@ def test_one_source_inside_the_other_is_refused() -> None:
     assert set(problems(SyncSettings(), changes)) == {"hospital_data_path"}
 
 
-def test_a_source_may_be_limited_to_roots() -> None:
-    with pytest.raises(SettingsInvalid):
-        apply_changes(SyncSettings(), {"hospital_data_path": "/etc"}, ("/data",))
-    assert apply_changes(SyncSettings(), {"hospital_data_path": "/data/x"}, ("/data",))
+def test_what_speaks_against_a_source_is_told_at_its_field() -> None:
+    def why_not(path: str) -> str:
+        return "" if path.startswith("/data/") else "must lie elsewhere"
+
+    with pytest.raises(SettingsInvalid) as raised:
+        apply_changes(SyncSettings(), {"hospital_data_path": "/etc"}, why_not)
+    assert raised.value.problems == {"hospital_data_path": "must lie elsewhere"}
+    assert apply_changes(SyncSettings(), {"hospital_data_path": "/data/x"}, why_not)
 
 
 def test_a_relative_source_is_refused() -> None:

@@ -17,6 +17,7 @@ from farcopy.core.patterns import is_pattern
 from farcopy.planning.remote_path import decode_path
 from farcopy.sources.folder import FolderSource
 from farcopy.sources.orthanc import orthanc_source
+from tests.bad_entries import path_of
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="POSIX names, links and rights")
 
@@ -105,8 +106,8 @@ def test_a_directory_that_is_left_out_and_unreadable_is_no_problem(
     tree(tmp_path, "lost+found/f", "other/f")
     scandir = os.scandir
 
-    def refuse(path: str) -> object:  # as without rights; who runs the tests may be root
-        if path != str(tmp_path):
+    def refuse(path: str | int) -> object:  # as without rights; who runs the tests may be root
+        if path_of(path) != str(tmp_path):
             raise PermissionError(errno.EACCES, "no")
         return scandir(path)
 

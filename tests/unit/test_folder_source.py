@@ -101,10 +101,10 @@ def test_farcopys_home_is_not_entered_wherever_it_lies(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "farcopy.key").write_bytes(b"x")
     (tmp_path / "f").write_bytes(b"x")
-    source = FolderSource("hospital", tmp_path, never_entered=(tmp_path / "home",))
+    source = FolderSource("hospital", tmp_path, own_paths={str(tmp_path / "home")})
     assert set(files(source)) == {"f"}
     with pytest.raises(SourceMissing):
-        list(FolderSource("hospital", tmp_path / "home", never_entered=(tmp_path / "home",)).scan())
+        list(FolderSource("hospital", tmp_path / "home", own_paths={str(tmp_path / "home")}).scan())
 
 
 def test_reading_hashes_and_notices_an_unchanged_file(tmp_path: Path) -> None:

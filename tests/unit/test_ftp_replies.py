@@ -12,6 +12,7 @@ from farcopy.core.errors import (
     ConnectionLost,
     DataConnectionFailed,
     FarcopyError,
+    LoginBarred,
     LoginRefused,
     NotFtp,
     OutOfStep,
@@ -38,6 +39,12 @@ VERBS = [
     [
         # the same code, judged by command
         ("PASS", "530 Login incorrect.", LoginRefused),
+        ("PASS", "530 User cannot log in, home directory inaccessible.", LoginBarred),
+        ("PASS", "500 OOPS: vsftpd: refusing to run with writable root inside chroot()",
+         LoginBarred),
+        ("PASS", "530 Account has expired.", LoginBarred),
+        ("PASS", "530 Not logged in, IP address not allowed.", LoginBarred),
+        ("PASS", "421 Home directory not available - aborting", LoginBarred),
         ("STOR", "530 Please login.", OutOfStep),
         (GREETING, "421 Too many", TooManyConnections),
         ("USER", "421 Too many", TooManyConnections),

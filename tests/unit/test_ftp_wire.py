@@ -79,6 +79,6 @@ def test_session_settings_come_from_the_configuration() -> None:
         host="ftp.example.org", user="u", password="p", port=2121, path="backup",
         is_passive=False, tls="required", ca_file="/ca.pem", is_tls_known=True,
     )
-    assert settings.absolute_path("/home/u") == PurePosixPath("/home/u/backup")
+    assert settings.base("/home/u") == PurePosixPath("/home/u/backup")
     with pytest.raises(ValueError, match="not configured"):
         SessionSettings.of(SyncSettings())

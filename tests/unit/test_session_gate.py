@@ -138,8 +138,9 @@ def test_folders_that_cannot_be_prepared_are_everybodys_failure() -> None:
     assert isinstance(second_end[0], RemoteReadOnly)
 
 
-def test_a_first_session_that_never_came_to_be_is_counted_by_nobody() -> None:
+def test_a_first_session_that_was_not_let_in_is_not_counted() -> None:
     gate = SessionGate(lambda _remote: None)
-    with pytest.raises(TooManyConnections):
-        gate.open(cast(Remote, Session(TooManyConnections())), once)
+    thread, ended = in_background(gate, Session(TooManyConnections()))
+    thread.join(WITHIN_S)
+    assert [type(error) for error in ended] == [TooManyConnections]
     assert gate.open_sessions == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from farcopy.core import errors
+from farcopy.core import errors, state_errors
 from farcopy.web.rate import RateLimit
 from farcopy.web.refusals import MAX_NAMED_FIELDS, invalid_fields, of_error, too_many
 
@@ -64,7 +64,7 @@ def test_a_callers_field_name_is_cut_and_cleaned_and_their_number_bounded() -> N
         (errors.PasswordRequired(), 400, "password_required"),
         (errors.FtpNotConfigured(), 400, "ftp_not_configured"),
         (errors.SourcesNotConfigured(), 400, "sources_not_configured"),
-        (errors.RunAlreadyOn(), 409, "sync_already_running"),
+        (state_errors.RunAlreadyOn(), 409, "sync_already_running"),
         (errors.ServiceNotRunning(), 503, "service_not_running"),
         (errors.KeyMismatch(), 503, "key_mismatch"),
         (errors.FarcopyError("secret detail"), 500, "internal"),

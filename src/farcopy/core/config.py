@@ -7,7 +7,7 @@ nothing is resolved, opened or connected here.
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import PurePosixPath, PureWindowsPath
@@ -164,11 +164,13 @@ READ_ONLY: Final = frozenset({"id", "last_sync_at", "warnings"})
 
 
 def apply_changes(
-    current: SyncSettings, changes: Mapping[str, object], allowed_roots: tuple[str, ...] = ()
+    current: SyncSettings,
+    changes: Mapping[str, object],
+    why_no_source: Callable[[str], str] = lambda _path: "",
 ) -> SyncSettings:
     """The settings after a request, or every problem with it at once.
 
-    changes: decoded JSON. allowed_roots: if any, sources must lie below one.
+    changes: decoded JSON. why_no_source: what speaks against a path as a source, or "".
     Raises: SettingsInvalid (all bad fields named), PasswordRequired.
     """
     problems: dict[str, str] = {}
@@ -188,7 +190,7 @@ def apply_changes(
         del values["ftp_password"]
     proposed = replace(current, **values)  # type: ignore[arg-type]  # types checked per field
     between = _problem_of_trust(proposed, values)
-    between |= _problems_between_fields(proposed, allowed_roots)
+    between |= _problems_between_fields(proposed, why_no_source)
     problems |= {name: problem for name, problem in between.items() if name not in problems}
     if problems:
         raise SettingsInvalid(problems)
@@ -313,7 +315,7 @@ def is_same_or_inside(inner: str, outer: str) -> bool:
 
 
 def _problems_between_fields(
-    settings: SyncSettings, allowed_roots: tuple[str, ...]
+    settings: SyncSettings, why_no_source: Callable[[str], str]
 ) -> dict[str, str]:
     problems = {}
     orthanc, hospital = settings.orthanc_storage_path, settings.hospital_data_path
@@ -322,8 +324,8 @@ def _problems_between_fields(
     ):
         problems["hospital_data_path"] = "must not lie inside orthanc_storage_path, or around it"
     for name, path in (("orthanc_storage_path", orthanc), ("hospital_data_path", hospital)):
-        if path and allowed_roots and not any(is_same_or_inside(path, r) for r in allowed_roots):
-            problems[name] = "must lie below one of the directories in FARCOPY_SOURCE_ROOTS"
+        if path and (why_not := why_no_source(path)):
+            problems[name] = why_not
     if settings.ftp_host is not None and settings.ftp_username is None:
         problems["ftp_username"] = "is required if ftp_host is set"
     if settings.sync_enabled and not settings.is_ftp_configured:

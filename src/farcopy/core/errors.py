@@ -5,13 +5,13 @@ FarcopyError
 │   ├── SourceChanged (SourceGrew · SourceShrank · SourceReplaced)
 │   ├── SourceVanished · SourceUnreadable · LocalName
 │   ├── PathRefused · SizeMismatch · UploadRefused · Fenced
-│   └── HashMismatch · DownloadRefused · TargetOccupied
+│   └── HashMismatch · DownloadRefused · ListingUnreadable · TargetOccupied
 ├── SessionError   the control connection is of no more use; a new one may be
-│   └── ConnectionLost · ReplyTimeout · OutOfStep · TooManyConnections
+│   └── ConnectionLost · ReplyTimeout · OutOfStep · DataStalled · TooManyConnections
 ├── RunError       no file can be sent now: the run stops
-│   ├── DnsFailed · ConnectFailed · HostRefused · NotFtp · TlsFailed · LoginRefused
-│   ├── RemotePathMissing · RemoteReadOnly · RemoteFull · EverythingRefused · DataConnectionFailed
-│   └── TimedOut
+│   ├── DnsFailed · ConnectFailed · HostRefused · NotFtp · TlsFailed · LoginRefused (LoginBarred)
+│   ├── RemotePathMissing · ListingBeyondLimits · RemoteReadOnly · RemoteFull
+│   └── EverythingRefused · DataConnectionFailed · TransfersStalled · TimedOut
 ├── ConfigError    an admin has to change something first
 │   ├── SettingsInvalid · FtpNotConfigured · SourcesNotConfigured · PasswordRequired
 │   ├── EnvironmentInvalid · HomeUnusable · ListenFailed
@@ -24,16 +24,17 @@ FarcopyError
 │   ├── LedgerCorrupt · LedgerUnreachable
 │   └── LedgerLoginRefused · LedgerNotLetIn · LedgerNoDatabase · LedgerNoRight
 │       LedgerTlsFailed · LedgerHostUnknown   PostgreSQL was asked, and said no
-├── SourceMissing · SourceDirectoryUnreadable   a root or directory could not be read
+├── SourceMissing (SourceNotAllowed) · SourceDirectoryUnreadable   could not be read
 ├── SyncFrozen     too much of the source changed at once: an admin has to confirm
 ├── RunAlreadyOn · RunCutOff · NoRunOn · NotFrozen · NothingLost   the state forbids it
+│                  (core/state_errors)
 ├── ServiceNotRunning · EngineBusy   the same
 ├── Interrupted    a person or a signal asked to stop
 └── StoppedWaiting whoever waited for a run has left; the run goes on
 
 `code` is stable and listed in docs/reference/errors.md (generated, a test
 compares). `text` is for an admin: what failed and what to do next. It comes
-from this file only: no server text, path or name is mixed in; those travel as
+from here only: no server text, path or name is mixed in; those travel as
 the cause (`raise … from`).
 """
 
@@ -140,6 +141,11 @@ class DownloadRefused(FileError):
     text = "the server refused or broke off the reading of a file; its log may say why"
 
 
+class ListingUnreadable(FileError):
+    code = "listing_unreadable"
+    text = "the server's listing of a folder was refused, or is in a form farcopy does not know"
+
+
 class TargetOccupied(FileError):
     code = "target_occupied"
     uses_attempt = False
@@ -181,6 +187,12 @@ class OutOfStep(SessionError):
     code = "out_of_step"
     cause_word = "not FTP"
     text = "the FTP server sent a reply that does not fit the command"
+
+
+class DataStalled(SessionError):
+    code = "data_stalled"
+    cause_word = "data connection"
+    text = "the data connection stood still though there was more to send"
 
 
 class TooManyConnections(SessionError):
@@ -240,10 +252,21 @@ class LoginRefused(RunError):
     text = "the FTP server refused the login; check ftp_username and ftp_password"
 
 
+class LoginBarred(LoginRefused):
+    code = "login_barred"
+    text = "the FTP server lets this account not in, whatever the password; its operator knows why"
+
+
 class RemotePathMissing(RunError):
     code = "remote_path_missing"
     cause_word = "path"
     text = "the remote directory does not exist or may not be entered; check ftp_path"
+
+
+class ListingBeyondLimits(RunError):
+    code = "listing_beyond_limits"
+    cause_word = "path"
+    text = "the server lists more in one folder than farcopy reads (a million names, 256 MiB)"
 
 
 class RemoteReadOnly(RunError):
@@ -273,6 +296,12 @@ class DataConnectionFailed(RunError):
         "the data connection could not be opened; a firewall may block the passive ports, "
         "or try the other value of ftp_passive"
     )
+
+
+class TransfersStalled(RunError):
+    code = "transfers_stalled"
+    cause_word = "data connection"
+    text = "data connections stand still again and again: look at firewalls and the server's disk"
 
 
 class TimedOut(RunError):
@@ -431,38 +460,15 @@ class SourceMissing(FarcopyError):
     text = "the source directory is not there or cannot be listed; check its path and mount"
 
 
+class SourceNotAllowed(SourceMissing):
+    code = "source_not_allowed"
+    text = "the source really lies outside FARCOPY_SOURCE_ROOTS, or in what is farcopy's own"
+
+
 class SourceDirectoryUnreadable(FarcopyError):
     code = "source_directory_unreadable"
     scope = Scope.FILE
     text = "a directory below the source could not be listed; check its permissions"
-
-
-class RunAlreadyOn(FarcopyError):
-    code = "sync_already_running"
-    text = "A sync is already running"
-
-
-class RunCutOff(FarcopyError):
-    code = "run_cut_off"
-    text = (
-        "Nothing runs that could be cancelled: the sync was cut off, its engine is gone; the next "
-        "start of the service, or the next sync, closes it and goes on"
-    )
-
-
-class NoRunOn(FarcopyError):
-    code = "no_sync_running"
-    text = "No sync is running"
-
-
-class NotFrozen(FarcopyError):
-    code = "not_frozen"
-    text = "Sync is not frozen; there is nothing to confirm"
-
-
-class NothingLost(FarcopyError):
-    code = "nothing_lost"
-    text = "No file is known to be lost; there is nothing to accept"
 
 
 class ServiceNotRunning(FarcopyError):

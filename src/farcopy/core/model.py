@@ -1,8 +1,7 @@
 """The nouns of the house, all immutable. The glossary gives them the same meaning.
 
-SourceFile, LedgerEntry and DirectoryListing are NamedTuples, not dataclasses: a
-run makes one for every file or directory of the archive, and a tuple costs a
-fifth to create.
+SourceFile, LedgerEntry and DirectoryListing are NamedTuples: a run makes one for every file
+or directory of the archive, and a tuple costs a fifth of a dataclass.
 """
 
 from collections.abc import Callable
@@ -113,6 +112,7 @@ class Reason(StrEnum):
     SPECIAL = "special_file"  # whatever else is no regular file
     NAME = "local_name"
     SYSTEM = "system"  # a directory that systems put there: lost+found, wastebaskets
+    OWN = "own"  # farcopy's home, or a file with a key of its
     EXCLUDED = "excluded"  # the setting `exclude` hides it
 
 
@@ -232,8 +232,7 @@ class StoreResult:
 
 
 class RemoteEntry(NamedTuple):
-    """A name in a folder of the remote. size_bytes: None for a folder, or if the listing has none.
-    """
+    """A name in a folder of the remote. size_bytes: None for a folder, or where none is told."""
 
     name: str
     is_folder: bool
@@ -291,19 +290,21 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One file looked at. bytes_read: read back for it."""
+    """One file looked at. bytes_read: read back for it; is_read_back: its content was."""
 
     file: HeldFile
     finding: Finding
     bytes_read: int = 0
+    is_read_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CheckCounts:
-    """What a verification found so far."""
+    """What a verification found so far. files_read_back: of the verified ones."""
 
     files_checked: int = 0
     files_verified: int = 0
+    files_read_back: int = 0
     files_sized: int = 0
     files_differing: int = 0
     files_missing: int = 0

@@ -109,7 +109,8 @@ class Remote(Protocol):
     def restore_displaced(self, name: str, final_path: str) -> None:
         """Undo a replacement cut in the middle: put the old file back if no new one is there."""
 
-    def discard_temporary(self, name: str) -> None: ...
+    def discard_temporary(self, name: str) -> bool:
+        """False: it stays, for the account may not delete."""
 
     # Reading. Paths are relative to ftp_path.
 
@@ -125,10 +126,12 @@ class Remote(Protocol):
         Raises DownloadRefused (also when another number of bytes came), PathRefused.
         """
 
-    def listing(self, folder: PurePosixPath) -> Sequence[RemoteEntry]:
-        """Files and folders directly in a folder; a server may hide some.
+    def listing(self, folder: PurePosixPath) -> Iterator[RemoteEntry]:
+        """Files and folders directly in a folder, as they come; a server may hide some. Who
+        leaves before the end has to open() again.
 
-        Raises RemotePathMissing when there is no such folder.
+        Raises RemotePathMissing when there is no such folder; ListingUnreadable when it was
+        refused, or, after all that could be read, when some of it could not.
         """
 
     # Small files of our own, below `farcopy/`.

@@ -8,7 +8,8 @@ from typing import NamedTuple
 class Stock:
     """How many files of the configured sources stand where at a destination, as the ledger has it.
 
-    held: stored ones and verified ones, of which `verified`. pending: due, also those in
+    held: stored ones and verified ones, of which `verified`; and of those `read_back`, the
+    others proven by the server's own hash. pending: due, also those in
     hand; undecided: found changed or vanished, and not judged yet. wrong: of those due, found
     damaged or missing off-site; lost: found so, and gone from the source. unsendable: of the
     skipped, files whose names cannot be had on the remote. due_bytes: of all due.
@@ -16,6 +17,7 @@ class Stock:
 
     held: int = 0
     verified: int = 0
+    read_back: int = 0
     pending: int = 0
     failed: int = 0
     undecided: int = 0
@@ -25,6 +27,14 @@ class Stock:
     skipped: int = 0
     unsendable: int = 0
     due_bytes: int = 0
+
+    @property
+    def hashed(self) -> int:
+        return self.verified - self.read_back
+
+    @property
+    def sized(self) -> int:
+        return self.held - self.verified
 
     @property
     def due(self) -> int:

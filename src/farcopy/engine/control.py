@@ -23,7 +23,7 @@ class RunControl:
         self._failure: FarcopyError | None = None
         self._is_untidy = False
         self._changed_files = 0
-        self._refusals = 0
+        self._refusals = self._stored_files = 0
 
     def fail(self, error: FarcopyError) -> None:
         """Only the first counts: those after it are mostly its consequences."""
@@ -47,6 +47,11 @@ class RunControl:
         """The server takes files."""
         with self._lock:
             self._refusals = 0
+            self._stored_files += 1
+
+    @property
+    def stored_files(self) -> int:
+        return self._stored_files
 
     def note_refusal(self) -> bool:
         """The server would not have a file whose name is as plain as can be. Whether that is so
@@ -173,12 +178,13 @@ class SessionGate:
                 remote.open(self._let_others_connect, self._let_others_in)
                 self._prepare(remote)
             except BaseException:
-                self._take_back_connected()
+                self._uncount_first()
                 raise
 
         try:
             persist(log_in_and_prepare)
         except BaseException as error:
+            self._uncount_first()
             with self._changed:
                 self._failure = error if isinstance(error, FarcopyError) else FarcopyError()
                 self._changed.notify_all()
@@ -194,11 +200,11 @@ class SessionGate:
                 self._count += 1
             self._changed.notify_all()
 
-    def _take_back_connected(self) -> None:
-        """It never came to be a session: nobody is to count on it as one that goes on."""
+    def _uncount_first(self) -> None:
+        """It was counted and is not in: whoever relies on it would wait for nobody."""
         with self._changed:
             if self._is_connected:
-                self._is_connected = False
+                self._is_connected = self._is_in = False
                 self._count -= 1
 
     def _let_others_in(self) -> None:

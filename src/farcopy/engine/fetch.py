@@ -6,12 +6,13 @@ be unproven. Sees ports only; where files lie locally is the target's matter.
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
 
 from farcopy.core.errors import (
     FileError,
+    ListingBeyondLimits,
     LocalName,
     RemotePathMissing,
     TargetOccupied,
@@ -20,6 +21,9 @@ from farcopy.core.model import RemoteEntry
 from farcopy.core.ports import Remote, Target
 from farcopy.engine.reading import ReadingSession
 from farcopy.planning.remote_path import is_too_long
+
+MAX_KEPT_CHARS = 64 * 1024 * 1024
+"""Of names at a time: a million of the length Orthanc gives. More is no archive of ours."""
 
 
 class Fetched(StrEnum):
@@ -33,6 +37,7 @@ class Fetched(StrEnum):
     MISSING = "missing"
     UNREADABLE = "unreadable"
     LOCAL_NAME = "local_name"
+    UNLISTED = "unlisted"  # a folder: what more there is in it could not be read
 
 
 FINE = frozenset({Fetched.PROVEN, Fetched.UNPROVEN, Fetched.PRESENT})
@@ -108,38 +113,76 @@ class Fetcher:
         return Fetched.PROVEN if expected else Fetched.UNPROVEN
 
 
-def walk(
-    session: ReadingSession, folder: PurePosixPath
-) -> Iterator[tuple[PurePosixPath, list[RemoteEntry]]]:
-    """Every folder of the remote from this one down, with its entries; none if it is not there.
+@dataclass
+class Listed:
+    """A folder of the remote, as far as it is wanted.
 
+    other_files: how many more lie there. is_whole: all of it could be read.
+    """
+
+    entries: list[RemoteEntry] = field(default_factory=list)
+    other_files: int = 0
+    is_whole: bool = True
+
+
+def walk(
+    session: ReadingSession,
+    folder: PurePosixPath,
+    is_wanted: Callable[[PurePosixPath, RemoteEntry], bool] = lambda _folder, _entry: True,
+) -> Iterator[tuple[PurePosixPath, Listed]]:
+    """Every folder of the remote from this one down; none if it is not there.
+
+    is_wanted: asked of each file while the listing is read; what is not wanted is not kept.
     Raises: RunError, Interrupted.
     """
     waiting = [folder]
+    waiting_chars = 0
     while waiting:
         here = waiting.pop()
-        entries = listing(session, here)
-        if entries is None:
+        waiting_chars -= len(str(here))
+
+        def is_kept(entry: RemoteEntry, here: PurePosixPath = here) -> bool:
+            if entry.is_folder:
+                # Longer ones are none of ours, and a server could go on for ever.
+                return not is_too_long(str(here), entry.name)
+            return is_wanted(here, entry)
+
+        listed = listing(session, here, is_kept)
+        if listed is None:
             continue
-        yield here, entries
-        waiting.extend(
-            here / entry.name
-            for entry in entries
-            # Longer ones are none of ours, and a server could go on for ever.
-            if entry.is_folder and not is_too_long(str(here), entry.name)
-        )
+        yield here, listed
+        below = [here / entry.name for entry in listed.entries if entry.is_folder]
+        waiting_chars += sum(len(str(path)) for path in below)
+        if waiting_chars > MAX_KEPT_CHARS:
+            raise ListingBeyondLimits("folders without end")
+        waiting.extend(below)
 
 
-def listing(session: ReadingSession, folder: PurePosixPath) -> list[RemoteEntry] | None:
-    """What lies in a folder of the remote; None: there is no such folder.
+def listing(
+    session: ReadingSession, folder: PurePosixPath, is_kept: Callable[[RemoteEntry], bool]
+) -> Listed | None:
+    """What of a folder of the remote is to be kept; None: there is no such folder.
 
-    Raises: RunError, Interrupted.
+    is_kept: asked of each entry as it comes. Raises: RunError, Interrupted.
     """
 
-    def ask(remote: Remote) -> list[RemoteEntry] | None:
+    def ask(remote: Remote) -> Listed | None:
+        listed = Listed()
+        kept_chars = 0
         try:
-            return list(remote.listing(folder))
-        except (RemotePathMissing, FileError):
+            for entry in remote.listing(folder):
+                session.check()
+                if is_kept(entry):
+                    listed.entries.append(entry)
+                    kept_chars += len(entry.name)
+                    if kept_chars > MAX_KEPT_CHARS:
+                        raise ListingBeyondLimits("names without end")
+                else:
+                    listed.other_files += not entry.is_folder
+        except RemotePathMissing:
             return None
+        except FileError:
+            listed.is_whole = False
+        return listed
 
     return session.do(ask)

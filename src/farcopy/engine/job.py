@@ -8,7 +8,10 @@ from farcopy.core.model import ClaimedFile, Upload
 
 @dataclass(slots=True)
 class Job:
-    """A claimed file and what it has cost so far. wait_s: before it is tried again."""
+    """A claimed file and what it has cost so far. wait_s: before it is tried again.
+
+    stored_before: how many files the run had stored when this one failed first.
+    """
 
     claimed: ClaimedFile
     upload: Upload
@@ -16,6 +19,7 @@ class Job:
     attempts: int = 0
     tries: int = 0
     wait_s: float = 0.0
+    stored_before: int = 0
 
 
 class Line:

@@ -58,7 +58,8 @@ def _sweep(
             continue
         size_bytes = ledger.awaits(replica_id)
         if size_bytes is None or not is_worth_continuing(size_bytes):
-            remote.discard_temporary(name)
+            if not remote.discard_temporary(name) and size_bytes is not None:
+                left_over[replica_id] = name  # it becomes the next claim's, and is written over
             continue
         if before := left_over.get(replica_id):
             remote.discard_temporary(before)

@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 from farcopy.core.errors import FileError, SourceMissing
 from farcopy.core.model import DirectoryListing, RemoteEntry, SourceFile
 from farcopy.core.ports import Clock, Ledger, Remote, Source
+from farcopy.engine.fetch import Listed, walk
 from farcopy.engine.fetch import listing as remote_listing
-from farcopy.engine.fetch import walk
 from farcopy.engine.reading import ReadingSession
 from farcopy.engine.verify import md5_of, told
 from farcopy.planning.remote_path import remote_path
@@ -35,13 +35,22 @@ class Rebuilt(StrEnum):
     UNREADABLE = "unreadable"  # the source would not be read, or changed meanwhile: due
 
 
-Adopt = Callable[[Sequence[tuple[SourceFile, str]], bool], None]
-"""(files with their MD5s, whether they are verified)"""
+class Proof(StrEnum):
+    """By what a file was adopted."""
+
+    SIZE = "size"
+    SERVER_HASH = "server_hash"
+    READ_BACK = "read_back"
+
+
+Adopt = Callable[[Sequence[tuple[SourceFile, str]], Proof], None]
+"""(files with their MD5s, how they were proven)"""
 
 
 @dataclass
 class RebuildCounts:
-    """remote_only: files of the remote without a source. unreadable_folders: of a source."""
+    """remote_only: files of the remote without a source. unreadable_folders: of a source;
+    unlisted_folders: of the remote, whose listing could not be read whole."""
 
     known: int = 0
     stored: int = 0
@@ -51,6 +60,7 @@ class RebuildCounts:
     unreadable: int = 0
     remote_only: int = 0
     unreadable_folders: int = 0
+    unlisted_folders: int = 0
     missing_roots: int = 0
 
     def add(self, what: Rebuilt) -> None:
@@ -60,7 +70,7 @@ class RebuildCounts:
 class Rebuilder:
     """Goes through a source directory by directory, beside the remote's folders.
 
-    reads_back: where the server has no hashes, read each file back to compare it.
+    reads_back: read each file back to compare it, whatever hash the server tells.
     on_bytes: of each block, of the remote's where it is read back, else of the source's.
     """
 
@@ -82,7 +92,7 @@ class Rebuilder:
         self._reads_back = reads_back
         self._on_file = on_file
         self._on_bytes = on_bytes
-        self._waiting: dict[bool, list[tuple[SourceFile, str]]] = {True: [], False: []}
+        self._waiting: dict[Proof, list[tuple[SourceFile, str]]] = {how: [] for how in Proof}
         self._adopted_at_s = clock.monotonic_s()
         self.counts = RebuildCounts()
 
@@ -103,8 +113,15 @@ class Rebuilder:
     def _compare(self, source: Source, directory: DirectoryListing) -> None:
         root, name = directory.root, directory.directory
         known = self._ledger.known(root, [name])[name]
-        there = remote_listing(self._session, remote_path(root, name)) or []
-        entries = {entry.name: entry for entry in there}
+        # What is excluded or cannot be read has a source all the same.
+        names = {file.name for file in directory.files}.union(
+            directory.excluded, directory.unreadable
+        )
+        there = remote_listing(
+            self._session, remote_path(root, name),
+            lambda entry: entry.is_folder or entry.name in names,
+        ) or Listed()
+        entries = {entry.name: entry for entry in there.entries if not entry.is_folder}
         for file in directory.files:
             if file.name in known:
                 what = Rebuilt.KNOWN
@@ -113,20 +130,14 @@ class Rebuilder:
             self.counts.add(what)
             self._on_file(file, what)
         self.counts.unreadable += len(directory.unreadable)
-        # What is excluded or cannot be read has a source all the same.
-        names = {file.name for file in directory.files}.union(
-            directory.excluded, directory.unreadable
-        )
-        for entry in there:
+        self.counts.remote_only += there.other_files
+        self.counts.unlisted_folders += not there.is_whole
+        for entry in there.entries:
             below = f"{name}/{entry.name}" if name else entry.name
-            if not entry.is_folder:
-                self.counts.remote_only += entry.name not in names
-            elif not source.has_directory(below):
-                self.counts.remote_only += sum(
-                    not found.is_folder
-                    for _, entries_below in walk(self._session, remote_path(root, below))
-                    for found in entries_below
-                )
+            if entry.is_folder and not source.has_directory(below):
+                for _, listed in walk(self._session, remote_path(root, below), _nothing):
+                    self.counts.remote_only += listed.other_files
+                    self.counts.unlisted_folders += not listed.is_whole
 
     def _judge(self, source: Source, file: SourceFile, entry: RemoteEntry | None) -> Rebuilt:
         path = remote_path(file.root, file.relative_path)
@@ -137,12 +148,14 @@ class Rebuilder:
             if size != file.size_bytes:
                 return Rebuilt.ABSENT
             md5 = self._read_source(source, file)
-            there = self._session.do(lambda remote: self._remote_md5(remote, path, file.size_bytes))
+            there, proof = self._session.do(
+                lambda remote: self._remote_md5(remote, path, file.size_bytes)
+            )
         except FileError:
             return Rebuilt.UNREADABLE
         if there not in (None, md5):
             return Rebuilt.DIFFERS
-        self._note(file, md5, is_verified=there is not None)
+        self._note(file, md5, proof)
         return Rebuilt.STORED if there is None else Rebuilt.VERIFIED
 
     def _read_source(self, source: Source, file: SourceFile) -> str:
@@ -154,22 +167,29 @@ class Rebuilder:
             reader.check_unchanged()
             return reader.md5
 
-    def _remote_md5(self, remote: Remote, path: PurePosixPath, size_bytes: int) -> str | None:
-        md5 = remote.content_md5(path, size_bytes)
-        if md5 is None and self._reads_back:
+    def _remote_md5(
+        self, remote: Remote, path: PurePosixPath, size_bytes: int
+    ) -> tuple[str | None, Proof]:
+        if self._reads_back:
             blocks = self._session.checked(remote.read(path, size_bytes))
-            md5 = md5_of(told(blocks, self._on_bytes))
-        return md5
+            return md5_of(told(blocks, self._on_bytes)), Proof.READ_BACK
+        md5 = remote.content_md5(path, size_bytes)
+        return md5, Proof.SIZE if md5 is None else Proof.SERVER_HASH
 
-    def _note(self, file: SourceFile, md5: str, *, is_verified: bool) -> None:
-        self._waiting[is_verified].append((file, md5))
+    def _note(self, file: SourceFile, md5: str, proof: Proof) -> None:
+        self._waiting[proof].append((file, md5))
         waited_s = self._clock.monotonic_s() - self._adopted_at_s
         if sum(map(len, self._waiting.values())) >= ADOPT_FILES or waited_s > ADOPT_S:
             self._flush()
 
     def _flush(self) -> None:
-        for is_verified, files in self._waiting.items():
+        for proof, files in self._waiting.items():
             if files:
-                self._adopt(files, is_verified)
-                self._waiting[is_verified] = []
+                self._adopt(files, proof)
+                self._waiting[proof] = []
         self._adopted_at_s = self._clock.monotonic_s()
+
+
+def _nothing(_folder: PurePosixPath, _entry: RemoteEntry) -> bool:
+    """Only to be counted."""
+    return False

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from farcopy.core.errors import (
+    DataStalled,
     EverythingRefused,
     FarcopyError,
     Fenced,
@@ -27,6 +28,7 @@ from farcopy.core.errors import (
     SourceChanged,
     SourceVanished,
     TooManyConnections,
+    TransfersStalled,
     UploadRefused,
 )
 from farcopy.core.model import ClaimedFile, Outcome, StoreResult, Upload
@@ -306,6 +308,8 @@ class TransferWorker:
             self._try_again_or_fail(job, error)
 
     def _try_again_or_fail(self, job: Job, error: FarcopyError) -> None:
+        if not job.tries:
+            job.stored_before = self._control.stored_files
         job.tries += 1
         job.attempts += error.uses_attempt
         decision = decide_retry(error, job.attempts, job.tries, random.random())  # noqa: S311
@@ -319,6 +323,8 @@ class TransferWorker:
         is_of_no_name = isinstance(error, _REFUSALS) and is_plain(job.claimed.file.relative_path)
         if is_of_no_name and self._control.note_refusal():
             raise EverythingRefused from error
+        if isinstance(error, DataStalled) and job.stored_before == self._control.stored_files:
+            raise TransfersStalled from error  # and meanwhile no file went: it is not this one
         if error.scope in (Scope.SESSION, Scope.RUN):
             self._lost_files += 1
             if isinstance(error, RunError) or self._lost_files >= LOST_FILES:

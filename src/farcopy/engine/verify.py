@@ -4,12 +4,13 @@ SIZE first, then the server's own hash, else the content read back. What is
 wrong becomes due again; what was replaced meanwhile is left alone. Sees ports only.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from farcopy.core.errors import FileError
+from farcopy.core.errors import FileError, ListingUnreadable
 from farcopy.core.model import Check, CheckCounts, Finding, HeldFile
 from farcopy.core.ports import Clock, Proofs, Remote
 from farcopy.core.states import FileState
@@ -28,7 +29,8 @@ class BudgetUsedUp(Exception):
 class Verifier:
     """Checks files one after the other over one session.
 
-    reads_content: False looks at sizes only. on_check: told of each check that counts,
+    reads_content: False looks at sizes only. reads_back: asks no server for hashes: it may say
+    of what it was sent what it no longer has. on_check: told of each check that counts,
     after it was written down. on_bytes: of each block read back. may_read: asked before a
     file of so many bytes is.
     """
@@ -40,6 +42,7 @@ class Verifier:
         clock: Clock,
         *,
         reads_content: bool = True,
+        reads_back: bool = False,
         on_check: Callable[[Check], None] = lambda _check: None,
         on_bytes: Callable[[int], None] = lambda _count: None,
         may_read: Callable[[int], bool] = lambda _size: True,
@@ -48,6 +51,7 @@ class Verifier:
         self._proofs = proofs
         self._clock = clock
         self._reads_content = reads_content
+        self._reads_back = reads_back
         self._on_check = on_check
         self._on_bytes = on_bytes
         self._may_read = may_read
@@ -55,11 +59,13 @@ class Verifier:
         self._has_base = False
         self.counts = CheckCounts()
 
-    def check_all(self, files: Iterable[HeldFile]) -> None:
+    def check_all(self, files: Iterable[HeldFile], *, reads_back: bool | None = None) -> None:
         """Check each; what was found is written down also when it ends early.
 
-        Raises: RunError, Interrupted.
+        reads_back: other than it does by itself. Raises: RunError, Interrupted.
         """
+        if reads_back is not None:
+            self._reads_back = reads_back
         settled_at_s = self._clock.monotonic_s()
         try:
             for file in files:
@@ -95,8 +101,9 @@ class Verifier:
     def _compare(
         self, remote: Remote, file: HeldFile, path: PurePosixPath, size_bytes: int
     ) -> Check:
-        md5 = remote.content_md5(path, size_bytes)
+        md5 = None if self._reads_back else remote.content_md5(path, size_bytes)
         bytes_read = 0
+        is_read_back = md5 is None
         if md5 is None:
             if not self._may_read(size_bytes):
                 raise BudgetUsedUp
@@ -104,7 +111,7 @@ class Verifier:
             md5 = md5_of(told(blocks, self._on_bytes))
             bytes_read = size_bytes
         finding = Finding.VERIFIED if md5 == file.md5 else Finding.DIFFERS
-        return Check(file, finding, bytes_read)
+        return Check(file, finding, bytes_read, is_read_back)
 
     def _make_sure_of_base(self) -> None:
         """ftp_path itself is there: else all files would be called missing for one wrong setting.
@@ -112,7 +119,7 @@ class Verifier:
         Raises: RemotePathMissing.
         """
         if not self._has_base:
-            self._session.do(lambda remote: remote.listing(PurePosixPath()))
+            self._session.do(_enter_base)
             self._has_base = True
 
     def _settle(self) -> None:
@@ -129,6 +136,12 @@ class Verifier:
                 self.counts = replace(self.counts, bytes_read=read)
 
 
+def _enter_base(remote: Remote) -> None:
+    with contextlib.suppress(ListingUnreadable):  # it is there, whatever lies in it
+        for _ in remote.listing(PurePosixPath()):
+            pass
+
+
 _COUNTER = {
     Finding.VERIFIED: "files_verified",
     Finding.SIZED: "files_sized",
@@ -143,6 +156,8 @@ def counted(counts: CheckCounts, check: Check) -> CheckCounts:
     return replace(
         counts,
         files_checked=counts.files_checked + 1,
+        files_read_back=counts.files_read_back
+        + (check.is_read_back and check.finding is Finding.VERIFIED),
         bytes_read=counts.bytes_read + check.bytes_read,
         **{name: getattr(counts, name) + 1},
     )

@@ -10,8 +10,10 @@ from pathlib import PurePosixPath
 from farcopy.core.model import SourceReader
 from farcopy.ftp.data import BLOCK_BYTES
 from farcopy.ftp.hashes import ServerHash
-from farcopy.ftp.publish import InHand, remove, rename
+from farcopy.ftp.publish import InHand
+from farcopy.ftp.removing import rename, tidy_away
 from farcopy.ftp.session import Session
+from farcopy.ftp.sizing import size_of
 
 
 def take_up(
@@ -26,7 +28,7 @@ def take_up(
     The reader has passed over them; after a 0 it may stand anywhere.
     Raises: SessionError, FileError, Interrupted.
     """
-    there = session.size(left_over)
+    there = size_of(session, left_over)
     if there is None:
         return 0
     if 0 < there < hand.upload.size_bytes and session.features.rest_stream:
@@ -35,7 +37,8 @@ def take_up(
         if is_as_long and proof == server_hash.of_read(session, reader):
             rename(session, left_over, hand.temporary)
             return there
-    remove(session, left_over)
+    if not tidy_away(session, left_over):
+        rename(session, left_over, hand.temporary)  # to be written over, under its new claim
     return 0
 
 

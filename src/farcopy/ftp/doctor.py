@@ -26,7 +26,7 @@ from farcopy.ftp.folders import KnownFolders, ensure_folder
 from farcopy.ftp.host import HostProfile
 from farcopy.ftp.listing import count_files
 from farcopy.ftp.order import HEAD_START_S, list_in_order
-from farcopy.ftp.publish import remove
+from farcopy.ftp.removing import rename, tidy_away
 from farcopy.ftp.replies import FOREIGN
 from farcopy.ftp.session import Session
 from farcopy.ftp.settings import Budget, SessionSettings
@@ -144,11 +144,11 @@ class FtpExamination:
     def _log_in(self) -> Seen:
         login.authenticate(self._session)
         login.settle_in(self._session)
-        return [("login directory", self._session.login_directory)]
+        return [("login directory", self._session.login_directory or "not told as RFC 959 has it")]
 
     def _enter(self) -> Seen:
         session = self._session
-        self._base = self._settings.absolute_path(session.login_directory)
+        self._base = self._settings.base(session.login_directory)
         seen = [("directory", str(self._base))]
         if not session.is_directory(self._base):
             ensure_folder(session, self._known, self._base, path_error=RemotePathMissing)
@@ -165,15 +165,20 @@ class FtpExamination:
         name = temporary_name(NOBODY, secrets.randbelow(10**17) + 1)
         written, renamed = folder / name, folder / displaced_name(name)
         try:
-            self._try_file(written, renamed, secrets.token_bytes(PROBE_BYTES))
+            is_gone = self._try_file(written, renamed, secrets.token_bytes(PROBE_BYTES))
         except BaseException:
             with contextlib.suppress(FarcopyError, *FOREIGN):
-                remove(session, written)
-                remove(session, renamed)
+                tidy_away(session, written)
+                tidy_away(session, renamed)
             raise
-        return [("file", f"{PROBE_BYTES // 1024} KiB, the same when read back; nothing is left")]
+        seen = [("file", f"{PROBE_BYTES // 1024} KiB, the same when read back")]
+        if is_gone:
+            return [*seen, ("left of it", "nothing")]
+        return [*seen, ("left of it", "the file: this account may not delete, which is good "
+                        f"practice against ransomware. What is left over stays in {folder}")]
 
-    def _try_file(self, written: PurePosixPath, renamed: PurePosixPath, content: bytes) -> None:
+    def _try_file(self, written: PurePosixPath, renamed: PurePosixPath, content: bytes) -> bool:
+        """Whether it could be removed."""
         session = self._session
         data = transfer.begin(session, f"STOR {written}", path_error=RemoteReadOnly)
         with data:
@@ -182,16 +187,15 @@ class FtpExamination:
             except FOREIGN as error:
                 meant = transfer.broken(session, data, error)
                 raise meant from meant.__cause__
-            transfer.finish(session, data)
+            transfer.finish(session, data, len(content))
         if session.size(written) != len(content):
             raise SizeMismatch
         if b"".join(reading.blocks(session, written, len(content))) != content:
             raise HashMismatch
-        session.command(f"RNFR {written}")
-        session.command(f"RNTO {renamed}")
+        rename(session, written, renamed)
         if session.size(renamed) != len(content):
             raise SizeMismatch
-        remove(session, renamed)
+        return tidy_away(session, renamed)
 
     def _ask_abilities(self) -> Seen:
         session = self._session
@@ -205,8 +209,11 @@ class FtpExamination:
             ("hashes", ", ".join(offered.hashes) or "none: content is proven by reading back"),
         ]
         if self._settings.is_passive:
-            _, lines = list_in_order(session, self._base / self._folder_name, HEAD_START_S)
-            answer = "no, one at a time" if lines is None else "yes"
+            ours, home = None, session.login_directory
+            if home is not None or self._base.is_absolute():
+                folder = self._base / self._folder_name
+                _, ours = list_in_order(session, folder, home or "/", HEAD_START_S)
+            answer = "no, one at a time" if ours is None else "yes"
             seen.append(("several commands at once", answer))
         return seen
 

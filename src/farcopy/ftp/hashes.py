@@ -18,8 +18,6 @@ from farcopy.ftp.host import HostProfile
 from farcopy.ftp.replies import Reply
 from farcopy.ftp.session import Session
 
-BYTES_A_SECOND = 5_000_000
-"""What the slowest server reads of its own disk: how long a hash may take grows with the file."""
 Algorithm = Literal["md5", "sha256"]
 
 _ANSWERS = {
@@ -101,7 +99,7 @@ class ServerHash:
                 self._note_refusal()
                 return None
             self._chosen_for = session
-        wait_s = session.settings.deadlines.final_reply_s + size_bytes / BYTES_A_SECOND
+        wait_s = session.settings.deadlines.final_reply_of(size_bytes)
         return Question(command, f"{verb} {path}", wait_s)
 
     def read(self, session: Session, question: Question) -> Reply:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from farcopy.ftp.features import Features
+from farcopy.planning.remote_names import NameRules
 
 DISTRUSTED_FOR = timedelta(days=7)
 """A server that refused something may be replaced or mended; then it is asked again."""
@@ -19,25 +20,31 @@ DISTRUSTED_FOR = timedelta(days=7)
 class HostProfile:
     """answers_in_order: several commands may be sent at once; None: not asked yet.
 
-    refuses_epsv: PASV works, and EPSV did not; tries_pasv: EPSV did not, and PASV has yet to
-    show. refuses_to_replace: to rename over an
-    existing file. refuses_hashes: it offers MD5s and would not tell one. refuses_restart: to
-    go on with a file it has a part of.
+    refuses_mlsd: it offers MLSD and does not have it. dates_have_years: in LIST, behind the
+    time; None: not seen yet. refuses_epsv: PASV works, and EPSV did not; tries_pasv: EPSV did
+    not, and PASV has yet to show. refuses_to_replace: to rename over an existing file.
+    refuses_hashes: it offers MD5s and would not tell one. refuses_restart: to go on with a
+    file it has a part of. refuses_deleting: so it is meant, against ransomware.
     connection_limit: sessions it had let in when it refused one more; None: it never did.
     most_connections: sessions it let in at once, in the last run that had a use for them.
     features: what it said after the first login; None: not asked yet in this run.
+    names: what it does to them; None: not known here. For good: files have their names by it.
     """
 
     answers_in_order: bool | None = None
+    refuses_mlsd: bool = False
+    dates_have_years: bool | None = None
     refuses_epsv: bool = False
     tries_pasv: bool = False
     refuses_to_replace: bool = False
     refuses_hashes: bool = False
     refuses_restart: bool = False
+    refuses_deleting: bool = False
     connection_limit: int | None = None
     most_connections: int = 0
     has_told_hashes: bool = False
     features: Features | None = None
+    names: NameRules | None = None
     _learnt: set[str] = field(default_factory=set)
 
     @classmethod
@@ -52,9 +59,12 @@ class HostProfile:
             connection_limit=limit if type(limit) is int and limit > 0 else None,
             most_connections=most if type(most) is int and most > 0 else 0,
             refuses_epsv="refuses_epsv_at" in fresh,
+            names=NameRules.from_stored(fresh.get("names")),
+            refuses_mlsd="refuses_mlsd_at" in fresh,
             refuses_to_replace="refuses_to_replace_at" in fresh,
             refuses_hashes="refuses_hashes_at" in fresh,
             refuses_restart="refuses_restart_at" in fresh,
+            refuses_deleting="refuses_deleting_at" in fresh,
         )
 
     def to_store(self, before: Mapping[str, object], now: datetime) -> dict[str, object]:
@@ -66,6 +76,8 @@ class HostProfile:
             kept.pop("answers_in_order", None)  # or nobody would ask again
         elif self.answers_in_order:
             kept["answers_in_order"] = True
+        if self.names is not None:
+            kept["names"] = self.names.to_store()
         if self.most_connections:
             kept["most_connections"] = self.most_connections
         if self.connection_limit is None:
@@ -92,6 +104,11 @@ class HostProfile:
             self.refuses_epsv = True
             self._learnt.add("refuses_epsv")
 
+    def note_mlsd_refused(self) -> None:
+        if not self.refuses_mlsd:
+            self.refuses_mlsd = True
+            self._learnt.add("refuses_mlsd")
+
     def note_replacing_refused(self) -> None:
         if not self.refuses_to_replace:
             self.refuses_to_replace = True
@@ -106,6 +123,11 @@ class HostProfile:
     def note_restart_refused(self) -> None:
         self.refuses_restart = True
         self._learnt.add("refuses_restart")
+
+    def note_deleting_refused(self) -> None:
+        if not self.refuses_deleting:
+            self.refuses_deleting = True
+            self._learnt.add("refuses_deleting")
 
     def note_connections(self, most: int, refused_beyond: int | None) -> None:
         """most: sessions open at once in this run; refused_beyond: then one more was refused."""

@@ -12,6 +12,7 @@ from farcopy.core.errors import DownloadRefused
 from farcopy.core.model import Upload
 from farcopy.ftp import reading
 from farcopy.ftp.session import Session
+from farcopy.ftp.sizing import size_of
 from farcopy.planning.remote_path import NOBODY, temporary_name
 
 MAX_BYTES = 64 * 1024
@@ -29,7 +30,7 @@ def as_upload(content: bytes, final_path: PurePosixPath) -> Upload:
 
 def read(session: Session, path: PurePosixPath) -> bytes | None:
     """None: there is no such file. Raises: DownloadRefused also when it is far too long."""
-    size_bytes = session.size(path)
+    size_bytes = size_of(session, path)
     if size_bytes is None:
         return None
     if size_bytes > MAX_BYTES:

@@ -24,8 +24,8 @@ from farcopy.core.errors import (
     FarcopyError,
     FileError,
     Interrupted,
+    ReplyTimeout,
     SessionError,
-    SizeMismatch,
     UploadRefused,
 )
 from farcopy.core.model import SourceReader
@@ -35,7 +35,8 @@ from farcopy.ftp.folders import KnownFolders, missing_levels
 from farcopy.ftp.hashes import Question, ServerHash
 from farcopy.ftp.publish import InHand, Phase, blocks_of
 from farcopy.ftp.replies import DATA, FOREIGN, Reply
-from farcopy.ftp.session import Session
+from farcopy.ftp.session import Session, SizeUnreadable
+from farcopy.ftp.sizing import size_in_listing
 from farcopy.ftp.sockets import begin_connect, finish_connect, wait_until_ready
 from farcopy.ftp.wire import encode_command
 
@@ -77,10 +78,13 @@ class Pipeline:
             session, self._known, hand, behind, folders,
             None if question is None else (self._hash, question),
         )
+        is_size_known = True
         try:
             flight.launch()
             self._finish_connect(sock, flight)
             self._transfer(flight, sock, reader)
+        except SizeUnreadable:
+            is_size_known = False
         except BaseException as error:
             session.guard.close(sock)
             if isinstance(error, SessionError) and flight.is_before_stor:
@@ -88,6 +92,8 @@ class Pipeline:
             raise
         finally:
             self._session.keep_port(flight.port_reply)
+        if not is_size_known:
+            hand.compare_size(size_in_listing(session, hand.temporary))
         reader.check_unchanged()
         if question is None or flight.hash_reply is None:
             return None
@@ -126,8 +132,8 @@ class Pipeline:
         try:
             sock = transfer.secure(session, sock)
             session.has_had_data = True
-            stall_s = session.settings.deadlines.stall_s
-            data = DataConnection(sock, session.guard, stall_s, session.budget)
+            deadlines = session.settings.deadlines
+            data = DataConnection(sock, session.guard, deadlines, session.budget)
             hand.phase = Phase.SENDING
             for block in blocks_of(hand.upload, reader):
                 flight.push(data, block)
@@ -286,7 +292,12 @@ class _Flight:
         assert self.hand is not None, "a transfer is of a file"
         self.read_head()
         session = self._session
-        reply = session.exchange(DATA, wait_s=session.settings.deadlines.final_reply_s)
+        wait_s = session.settings.deadlines.final_reply_of(self.hand.upload.size_bytes)
+        try:
+            reply = session.exchange(DATA, wait_s=wait_s)
+        except ReplyTimeout:
+            self.hand.is_late = True
+            raise
         close()
         failure: FarcopyError | None = None
         if reply.code not in (200, 226, 250):
@@ -300,21 +311,22 @@ class _Flight:
             raise failure
         arrived = self._read_size_and_port()
         size_bytes = self.hand.upload.size_bytes
-        if arrived != size_bytes:
-            self.hand.phase = Phase.SENDING
-            raise SizeMismatch(f"{arrived} of {size_bytes} bytes")
+        if arrived is None and not size_bytes:
+            raise SizeUnreadable("no SIZE of an empty file")
+        self.hand.compare_size(arrived)
 
-    def read_rest(self) -> Reply | None:
+    def read_rest(self, wait_s: float | None = None) -> Reply | None:
         """After a transfer that was broken off: every reply that is still to come.
 
-        Returns the one that ends the transfer, None if it never began.
+        Returns the one that ends the transfer, None if it never began. wait_s: for each.
         """
+        self._wait_s = wait_s
         try:
             self.read_head()
         except StorRefused:
             return None
         reply = self._session.exchange(
-            DATA, wait_s=self._session.settings.deadlines.final_reply_s
+            DATA, wait_s=wait_s or self._session.settings.deadlines.final_reply_s
         )
         if reply.code == 421:
             raise self._session.refusal(reply, DATA)
@@ -330,9 +342,10 @@ class _Flight:
             return Interrupted()
         assert self.hand is not None, "a transfer is of a file"
         try:
-            reply = self.read_rest()
+            is_stall = isinstance(error, TimeoutError)
+            reply = self.read_rest(transfer.STALL_REPLY_S if is_stall else None)
         except FarcopyError as lost:
-            return lost
+            return transfer.stalled_or(lost, error)
         if reply is None:
             return StorRefused()
         self.hand.phase = Phase.SENDING

@@ -29,7 +29,7 @@ def probe(settings: SessionSettings, deadline_s: float = 15.0) -> ProbeResult:
     budget = Budget(deadline_s)
     session = log_in(settings, Guard(), budget)
     try:
-        folder = settings.absolute_path(session.login_directory)
+        folder = settings.base(session.login_directory)
         return ProbeResult(count_files(session, folder), session.is_tls)
     except FarcopyError as error:
         if error.cause_word:

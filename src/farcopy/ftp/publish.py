@@ -16,6 +16,7 @@ from farcopy.core.errors import (
     HashMismatch,
     PathRefused,
     RemoteReadOnly,
+    ReplyTimeout,
     SessionError,
     SizeMismatch,
     SourceGrew,
@@ -29,8 +30,10 @@ from farcopy.ftp.data import BLOCK_BYTES, DataConnection
 from farcopy.ftp.folders import KnownFolders, ensure_folder
 from farcopy.ftp.hashes import ServerHash
 from farcopy.ftp.host import HostProfile
+from farcopy.ftp.removing import patiently, remove, rename, tidy_away
 from farcopy.ftp.replies import FOREIGN
 from farcopy.ftp.session import Session
+from farcopy.ftp.sizing import size_in_listing, size_of
 from farcopy.planning.remote_path import displaced_name
 
 
@@ -50,6 +53,7 @@ class InHand:
 
     is_displaced: the old final may lie aside under `displaced`. is_intended: the
     ledger has noted that it may get its final name. is_published: it has it.
+    is_late: all bytes were taken, and the confirmation did not come in time.
     proof: what the server's own hash has to be. is_verified: it was.
     """
 
@@ -63,6 +67,7 @@ class InHand:
     is_verified: bool = False
     is_intended: bool = False
     is_published: bool = False
+    is_late: bool = False
 
     @property
     def displaced(self) -> PurePosixPath:
@@ -74,6 +79,12 @@ class InHand:
             self.phase = Phase.SENDING  # all bytes are there, but not the right ones
             raise HashMismatch
         self.is_verified = there is not None
+
+    def compare_size(self, arrived: int | None) -> None:
+        """arrived: how many bytes the server says it has. Raises: SizeMismatch."""
+        if arrived != self.upload.size_bytes:
+            self.phase = Phase.SENDING  # not all of it is there
+            raise SizeMismatch(f"{arrived} of {self.upload.size_bytes} bytes")
 
     def check_may_publish(self) -> None:
         """The fence. Raises: Fenced."""
@@ -120,14 +131,17 @@ class Publisher:
             hand.md5, hand.proof = reader.md5, self._hash.of_read(session, reader)
             hand.phase = Phase.SENT
             try:
-                transfer.finish(session, data)
+                transfer.finish(session, data, upload.size_bytes)
+            except ReplyTimeout:
+                hand.is_late = True
+                raise
             except FileError:
                 hand.phase = Phase.SENDING  # it is known now: not all arrived
                 raise
-        arrived = session.size(hand.temporary)
-        if arrived != upload.size_bytes:
-            hand.phase = Phase.SENDING
-            raise SizeMismatch(f"{arrived} of {upload.size_bytes} bytes")
+        arrived = size_of(session, hand.temporary)
+        if arrived is None and not upload.size_bytes:  # some refuse SIZE of an empty file
+            arrived = size_in_listing(session, hand.temporary)
+        hand.compare_size(arrived)
         reader.check_unchanged()
         hand.compare(self._hash.ask(session, hand.temporary, upload.size_bytes))
         if offset and not hand.is_verified:
@@ -144,7 +158,7 @@ class Publisher:
         except PathRefused:
             # The name is always a good one, so it is the folder, or a leftover of
             # an attempt before, which some servers do not overwrite.
-            if session.size(hand.temporary) is not None:
+            if size_of(session, hand.temporary) is not None:
                 remove_temporary(session, hand)
             else:
                 self._known.forget(folder)
@@ -152,7 +166,7 @@ class Publisher:
         try:
             return transfer.begin(session, line, path_error=RemoteReadOnly)
         except RemoteReadOnly as error:
-            if session.size(hand.temporary) is None:
+            if size_of(session, hand.temporary) is None:
                 raise
             # A connection we lost still holds it on the server; later it will not.
             raise UploadRefused(error.detail) from error
@@ -164,13 +178,13 @@ class Publisher:
         or, with `is_displaced`, waits to be `put_back`.
         """
         session, final = self._session, hand.final
-        if self._host.refuses_to_replace and session.size(final) is not None:
+        if self._host.refuses_to_replace and size_of(session, final) is not None:
             self._replace(hand)
         else:
             try:
                 self._rename_to_final(hand)
             except (PathRefused, UploadRefused):
-                if session.size(final) is not None:
+                if size_of(session, final) is not None:
                     self._replace(hand)
                     self._host.note_replacing_refused()
                 else:
@@ -180,10 +194,14 @@ class Publisher:
                     self._rename_to_final(hand)
         hand.is_published = True
         if hand.is_displaced:
-            remove(session, hand.displaced)
+            tidy_away(session, hand.displaced)
             hand.is_displaced = False
 
     def _rename_to_final(self, hand: InHand) -> None:
+        """Once all of it is proven there, it is asked for as long as a scanner may hold it."""
+        patiently(self._session, lambda: self._ask_for_final(hand))
+
+    def _ask_for_final(self, hand: InHand) -> None:
         session = self._session
         session.command(f"RNFR {hand.temporary}")
         try:
@@ -202,18 +220,20 @@ class Publisher:
 
     def _replace(self, hand: InHand) -> None:
         """Old final aside, new one in its place. If that fails, the caller puts it back."""
-        hand.check_may_publish()
         session = self._session
+        if session.is_directory(hand.final):
+            raise PathRefused("a folder has the name of the file")
+        hand.check_may_publish()
         was_displaced, hand.is_displaced = hand.is_displaced, True
         try:
             rename(session, hand.final, hand.displaced)
         except FileError:
-            if session.size(hand.displaced) is None:
+            if size_of(session, hand.displaced) is None:
                 hand.is_displaced = was_displaced
                 raise
-            if session.size(hand.final) is not None:
+            if size_of(session, hand.final) is not None:
                 # Left over from an attempt before; the final that stands is complete.
-                remove(session, hand.displaced)
+                patiently(session, lambda: remove(session, hand.displaced))
                 rename(session, hand.final, hand.displaced)
             # Else it lies aside, whatever the server said: it is the only copy there.
         self._rename_to_final(hand)
@@ -222,7 +242,7 @@ class Publisher:
 def put_back(session: Session, hand: InHand) -> None:
     """Return the displaced old final to its place, unless there is one."""
     if hand.is_displaced:
-        if session.size(hand.final) is None and session.size(hand.displaced) is not None:
+        if size_of(session, hand.final) is None and size_of(session, hand.displaced) is not None:
             rename(session, hand.displaced, hand.final)
         hand.is_displaced = False
 
@@ -233,19 +253,7 @@ def remove_temporary(session: Session, hand: InHand) -> None:
     if hand.is_intended:
         hand.upload.withdraw()
         hand.is_intended = False
-    remove(session, hand.temporary)
-
-
-def remove(session: Session, path: PurePosixPath) -> None:
-    """DELE; one that is not there is fine. Only ever called for our temporary folder."""
-    reply = session.ask(f"DELE {path}")
-    if not reply.is_positive and session.size(path) is not None:
-        raise session.refusal(reply, "DELE")
-
-
-def rename(session: Session, old: PurePosixPath, new: PurePosixPath) -> None:
-    session.command(f"RNFR {old}")
-    session.command(f"RNTO {new}")
+    tidy_away(session, hand.temporary)
 
 
 def blocks_of(upload: Upload, reader: SourceReader, offset: int = 0) -> Iterator[bytes]:

@@ -7,8 +7,9 @@ neither the reply nor the size alone is believed. Called by remote.
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from farcopy.core.errors import DownloadRefused
+from farcopy.core.errors import DownloadRefused, ReplyTimeout
 from farcopy.ftp import transfer
+from farcopy.ftp.data import TooSlow
 from farcopy.ftp.replies import FOREIGN
 from farcopy.ftp.session import Session
 
@@ -32,6 +33,8 @@ def blocks(session: Session, path: PurePosixPath, size_bytes: int) -> Iterator[b
                     if received > size_bytes:
                         break
                     yield block
+            except TooSlow as error:
+                raise ReplyTimeout("a file that drips") from error
             except FOREIGN as error:
                 is_at_end = True  # its reply was read, or the session says itself what it is
                 meant = transfer.broken(session, data, error, DownloadRefused, "RETR")

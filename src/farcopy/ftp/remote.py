@@ -9,24 +9,27 @@ from pathlib import PurePosixPath
 
 from farcopy.core.errors import (
     ConnectionLost,
+    ListingUnreadable,
     LocalName,
     RemotePathMissing,
     RemoteReadOnly,
 )
-from farcopy.core.model import RemoteEntry, StoreResult, Upload
-from farcopy.ftp import keeping, listing, reading
+from farcopy.core.model import RemoteEntry, RootLabel, StoreResult, Upload
+from farcopy.ftp import keeping, listing, names, reading
 from farcopy.ftp.folders import KnownFolders, ensure_folder
 from farcopy.ftp.hashes import ServerHash
 from farcopy.ftp.host import HostProfile
 from farcopy.ftp.login import log_in
 from farcopy.ftp.order import HEAD_START_S, list_in_order
-from farcopy.ftp.publish import remove
+from farcopy.ftp.removing import rename, tidy_away
 from farcopy.ftp.session import Session
 from farcopy.ftp.settings import SessionSettings
+from farcopy.ftp.sizing import size_of
 from farcopy.ftp.sockets import Guard
 from farcopy.ftp.storing import Storing
 from farcopy.ftp.together import ask_together
 from farcopy.ftp.wire import encode_command
+from farcopy.planning.remote_names import PLAIN, NameRules
 from farcopy.planning.remote_path import parse_temporary
 
 
@@ -51,6 +54,7 @@ class FtpRemote:
         self._hash = ServerHash(self._host, may_ask=settings.asks_hashes)
         self._guard = Guard()
         self._session: Session | None = None
+        self._rules_read: NameRules | None = None
         self._base = self._folder = PurePosixPath("/")
         self._storing = Storing(
             self._usable, self._locate, self._known, self._hash, self._host,
@@ -74,8 +78,7 @@ class FtpRemote:
         )
         try:
             is_absolute = self._settings.path.startswith("/")
-            home = "/" if is_absolute else session.login_directory
-            self._base = self._settings.absolute_path(home)
+            self._base = self._settings.base("/" if is_absolute else session.login_directory)
             self._folder = self._base / self._folder_name
         except BaseException:
             session.close()
@@ -84,26 +87,26 @@ class FtpRemote:
 
     def prepare(self) -> Sequence[str]:
         session = self._usable()
-        if not self._settings.is_passive or self._host.answers_in_order is False:
+        home = session.login_directory or ("/" if self._base.is_absolute() else None)
+        is_single = not self._settings.is_passive or self._host.answers_in_order is False
+        if is_single or home is None:
             return self._prepare_singly(session)
         is_known = self._host.answers_in_order is True
-        is_there, lines = list_in_order(session, self._folder, 0.0 if is_known else HEAD_START_S)
+        wait_s = 0.0 if is_known else HEAD_START_S
+        is_there, names = list_in_order(session, self._folder, home, wait_s)
         if not is_known:
-            self._host.note_order(is_in_order=lines is not None)
+            self._host.note_order(is_in_order=names is not None)
         if is_there:
             self._known.add(self._folder)
         else:
             self._make_folder(session)
-        if lines is None or not is_there:
-            return self.temporaries()
-        return _ours(line.rpartition(b" ")[2].decode("utf-8", "replace") for line in lines)
+        return self.temporaries() if names is None or not is_there else tuple(names)
 
     def _prepare_singly(self, session: Session) -> Sequence[str]:
-        home = session.login_directory
         _, entered = ask_together(session, [f"MKD {self._folder}", f"CWD {self._folder}"])
         if entered.is_positive:
             self._known.add(self._folder)
-            session.ask(f"CWD {home}")  # others may want to remove our folder
+            session.leave(self._folder)  # others may want to remove our folder
         else:
             self._make_folder(session)
         return self.temporaries()
@@ -114,6 +117,46 @@ class FtpRemote:
         self._known.add(self._base)
         ensure_folder(session, self._known, self._folder, path_error=RemoteReadOnly)
 
+    def learn_names(self) -> None:
+        """Before the first file of a destination, after prepare(): what the server does to names.
+
+        Where files of ours lie already they have their names, by what is kept beside them.
+        Raises: RunError, SessionError, FileError.
+        """
+        if self._host.names is not None:
+            return
+        session = self._usable()
+        self._host.names = self._names_kept(session)
+        if self._host.names is not None:
+            return
+        if any(self._has_files(session, self._base / label) for label in RootLabel):
+            self._host.names = PLAIN
+            return
+        rules = names.learn(session, self._folder)
+        if not rules.is_plain:
+            self.keep(names.KEPT_AS, names.as_kept(rules))
+        self._host.names = rules
+
+    def _names_kept(self, session: Session) -> NameRules | None:
+        content = keeping.read(session, self._own(names.KEPT_AS))
+        return None if content is None else names.from_kept(content)
+
+    def _has_files(self, session: Session, folder: PurePosixPath) -> bool:
+        if not session.is_directory(folder):
+            return False
+        try:
+            return sum(1 for _ in listing.entries(session, folder)) > 0
+        except ListingUnreadable:
+            return True
+
+    def _rules(self) -> NameRules:
+        """Who only reads, or has forgotten, goes by what is kept there."""
+        if self._host.names is not None:
+            return self._host.names
+        if self._rules_read is None:
+            self._rules_read = self._names_kept(self._usable()) or PLAIN
+        return self._rules_read
+
     def store(self, uploads: Iterable[Upload]) -> Iterator[StoreResult]:
         return self._storing.store(uploads)
 
@@ -122,34 +165,36 @@ class FtpRemote:
 
     def was_renamed(self, temporary_name: str, final_path: str, size_bytes: int) -> bool:
         session = self._usable()
-        if session.size(self._path_of(temporary_name)) is not None:
+        if size_of(session, self._path_of(temporary_name)) is not None:
             return False
-        return session.size(self._final(PurePosixPath(final_path))) == size_bytes
+        return size_of(session, self._final(PurePosixPath(final_path))) == size_bytes
 
     def temporaries(self) -> Sequence[str]:
-        """What lies in our folder."""
+        """What lies in our folder, as far as the server tells: nothing is concluded from what
+        is not in the listing, and without one a later run sweeps."""
         try:
-            return _ours(listing.names(self._usable(), self._folder))
-        except RemotePathMissing:
+            return tuple(listing.names(
+                self._usable(), self._folder, lambda name: parse_temporary(name) is not None
+            ))
+        except (RemotePathMissing, ListingUnreadable):
             return ()
 
     def restore_displaced(self, name: str, final_path: str) -> None:
         session, displaced = self._usable(), self._path_of(name)
         final = self._final(PurePosixPath(final_path))
-        if session.size(displaced) is None:
+        if size_of(session, displaced) is None:
             return
-        if session.size(final) is not None:
-            remove(session, displaced)
+        if size_of(session, final) is not None:
+            tidy_away(session, displaced)
             return
         ensure_folder(session, self._known, final.parent)
-        session.command(f"RNFR {displaced}")
-        session.command(f"RNTO {final}")
+        rename(session, displaced, final)
 
-    def discard_temporary(self, name: str) -> None:
-        remove(self._usable(), self._path_of(name))
+    def discard_temporary(self, name: str) -> bool:
+        return tidy_away(self._usable(), self._path_of(name))
 
     def size(self, final_path: PurePosixPath) -> int | None:
-        return self._usable().size(self._final(final_path))
+        return size_of(self._usable(), self._final(final_path))
 
     def content_md5(self, final_path: PurePosixPath, size_bytes: int) -> str | None:
         return self._hash.md5(self._usable(), self._final(final_path), size_bytes)
@@ -157,8 +202,10 @@ class FtpRemote:
     def read(self, final_path: PurePosixPath, size_bytes: int) -> Iterator[bytes]:
         return reading.blocks(self._usable(), self._final(final_path), size_bytes)
 
-    def listing(self, folder: PurePosixPath) -> Sequence[RemoteEntry]:
-        return listing.entries(self._usable(), self._final(folder))
+    def listing(self, folder: PurePosixPath) -> Iterator[RemoteEntry]:
+        session, rules, found = self._usable(), self._rules(), self._final(folder)
+        for entry in listing.entries(session, found):
+            yield entry._replace(name=rules.decode(entry.name))
 
     def keep(self, name: str, content: bytes) -> None:
         path = self._own(name).relative_to(self._base)
@@ -187,15 +234,19 @@ class FtpRemote:
             raise ValueError("not a temporary name of ours")
         return self._folder / name
 
-    def _final(self, path: PurePosixPath) -> PurePosixPath:
+    def _final(self, path: PurePosixPath, rules: NameRules | None = None) -> PurePosixPath:
         if path.is_absolute() or ".." in path.parts:
             raise LocalName("outside ftp_path")
-        encode_command(str(path))  # raises now, not between RNFR and RNTO
-        return self._base / path
+        is_ours = path.parts[:1] == ("farcopy",)
+        found = path if is_ours else (rules or self._rules()).encode_path(path)
+        encode_command(str(found))  # raises now, not between RNFR and RNTO
+        return self._base / found
 
     def _locate(self, upload: Upload) -> tuple[PurePosixPath, PurePosixPath]:
         """Its temporary and its final name. Raises: LocalName."""
-        return self._path_of(upload.temporary_name), self._final(upload.final_path)
+        # A run knows them before its first file.
+        rules = self._host.names or PLAIN
+        return self._path_of(upload.temporary_name), self._final(upload.final_path, rules)
 
     # -- the session
 
@@ -206,7 +257,3 @@ class FtpRemote:
             lost.uses_attempt = False
             raise lost
         return self._session
-
-
-def _ours(names: Iterable[str]) -> Sequence[str]:
-    return tuple(name for name in names if parse_temporary(name))

@@ -16,6 +16,7 @@ from farcopy.core.errors import (
     DataConnectionFailed,
     DownloadRefused,
     FarcopyError,
+    LoginBarred,
     LoginRefused,
     NotFtp,
     OutOfStep,
@@ -75,6 +76,16 @@ class Reply(NamedTuple):
         """
         return self.code in (503, 530) or (self.code == 501 and "sequence" in self.text.lower())
 
+    @property
+    def says_no_files(self) -> bool:
+        """In place of an empty listing some servers refuse it, with 450 or 550."""
+        return bool(_NO_FILES.search(self.text))
+
+    @property
+    def says_held(self) -> bool:
+        """The file is there and somebody has it: asking again in a while may help."""
+        return self.code in (450, 451) or bool(self.code >= 400 and _HELD.search(self.text))
+
     def as_error(self) -> ftplib.Error:
         if 400 <= self.code < 500:
             return ftplib.error_temp(self.text)
@@ -104,7 +115,23 @@ _DEMANDS_TLS = re.compile(
     re.IGNORECASE,
 )
 _BAD_LOGIN = re.compile(r"attempt|password|incorrect|\bbanned\b", re.IGNORECASE)
+_BARRED = re.compile(
+    # IIS, vsftpd ("500 OOPS"), ProFTPD, hosters: the password may be as right as can be.
+    r"home director|cannot change directory|writable root|chroot|expired|disabled|suspended"
+    r"|IP address|address not allowed|hostname|not allowed to log",
+    re.IGNORECASE,
+)
 _TOO_MANY = re.compile(r"too many|maximum|limit|connections|sessions", re.IGNORECASE)
+_NO_FILES = re.compile(
+    r"no (?:such )?(?:files?|match|matches|entries|entry)\b|not found|empty|nothing",
+    re.IGNORECASE,
+)
+_HELD = re.compile(
+    # Windows, in the languages it is asked in: a virus scanner has the file just sent.
+    r"used by another|in use|\bbusy\b|\block(?:ed)?\b|sharing violation|try again|temporar"
+    r"|anderen Prozess|autre processus|otro proceso|altro processo",
+    re.IGNORECASE,
+)
 _FULL = re.compile(
     # All that servers say (451) of a full disk: vsftpd "Failure writing to local
     # file", pure-ftpd "Error during write to file", ProFTPD "Input/output error".
@@ -170,7 +197,9 @@ def _judge_reply(reply: Reply, command: str, path_error: type[FarcopyError]) -> 
     if reply.is_mix_up:
         return OutOfStep(detail)
     if command in _LISTINGS:
-        return DataConnectionFailed(detail) if reply.code < 500 else path_error(detail)
+        # 450 is what some say of an empty directory, and of one that may not be listed.
+        is_of_path = reply.code == 450 or reply.code >= 500
+        return path_error(detail) if is_of_path else DataConnectionFailed(detail)
     if command == "RETR":
         # "Input/output error" is a bad disk here, not a full one as for STOR.
         return DownloadRefused(detail) if reply.code < 500 else path_error(detail)
@@ -184,6 +213,8 @@ def _judge_login(reply: Reply, command: str, detail: str) -> FarcopyError:
         return TlsFailed(detail)
     if reply.code in (521, 522, 534, 536) or _DEMANDS_TLS.search(reply.text):
         return TlsFailed(detail)
+    if command in ("USER", "PASS", "ACCT") and _BARRED.search(reply.text):
+        return LoginBarred(detail)
     # "Maximum login attempts exceeded" is a bad password: hosts ban who tries again.
     is_bad_login = command in ("PASS", "ACCT") and _BAD_LOGIN.search(reply.text)
     if not is_bad_login and (reply.code == 421 or _TOO_MANY.search(reply.text)):

@@ -33,11 +33,15 @@ PORT_KEPT_S = 10.0
 """Servers close a passive port nobody comes to (pyftpdlib: after 30 s)."""
 
 
+class SizeUnreadable(SizeMismatch):
+    """The server's answer to SIZE is no number, or none for a file that must be there."""
+
+
 class Session:
     """One login. After a SessionError it is of no more use: close it, make another.
 
     has_had_data: a data connection worked before. is_epsv_refused: ask for PASV.
-    is_list_a_refused: list without options.
+    is_list_a_refused: list without options. last_text: of the reply that ended a listing.
     """
 
     def __init__(
@@ -61,7 +65,8 @@ class Session:
         self.is_epsv_refused = False
         self.is_list_a_refused = False
         self._tls_to_resume: ssl.SSLSession | None = None
-        self._login_directory = ""
+        self.last_text = ""
+        self._login_reply: Reply | None = None
         self._port: int | None = None
         self._port_at_s = 0.0
 
@@ -136,7 +141,10 @@ class Session:
         raise self.refusal(reply, verb, path_error)
 
     def size(self, path: PurePosixPath) -> int | None:
-        """The size of a remote file (RFC 3659 §4), None if there is no such file."""
+        """The size of a remote file (RFC 3659 §4), None if there is no such file.
+
+        Raises: SizeUnreadable; sizing asks otherwise then.
+        """
         return self.size_in(self.ask(f"SIZE {path}"))
 
     def size_in(self, reply: Reply) -> int | None:
@@ -144,7 +152,7 @@ class Session:
         if reply.code == 213:
             digits = reply.text[4:].strip()
             if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
-                raise self.out_of_step(reply)
+                raise SizeUnreadable("no number in a reply to SIZE") from reply.as_error()
             return int(digits)
         if reply.code in (500, 502):
             raise SizeMismatch("the server has no SIZE") from reply.as_error()
@@ -154,26 +162,48 @@ class Session:
 
     def is_directory(self, path: PurePosixPath) -> bool:
         """Whether it can be entered. Does not stay there: others may want to remove it."""
-        home = self.login_directory
         reply = self.ask(f"CWD {path}")
         if reply.is_positive:
-            self.ask(f"CWD {home}")
+            self.leave(path)
             return True
         if reply.code < 500 or reply.is_mix_up:
             raise self.refusal(reply, "CWD")
         return False
 
     @property
-    def login_directory(self) -> str:
-        """Where the server put us at login."""
-        if not self._login_directory:
+    def lists_by_mlsd(self) -> bool:
+        return self.features.mlsd and not self.host.refuses_mlsd
+
+    @property
+    def login_directory(self) -> str | None:
+        """Where the server put us at login; None if it does not say as RFC 959 has it. What is
+        said without quotes, as nothing, or in Windows' or VMS' way is not guessed at: a wrong
+        guess would put everything somewhere else."""
+        if self._login_reply is None:
             self.note_login_directory(self.ask("PWD"))
-        return self._login_directory
+        assert self._login_reply is not None, "just noted"
+        reply = self._login_reply
+        directory = ftplib.parse257(reply.text) if reply.code == 257 else ""
+        return directory if directory.startswith("/") else None
 
     def note_login_directory(self, reply: Reply) -> None:
         """reply: to PWD, before any CWD."""
-        directory = ftplib.parse257(reply.text) if reply.code == 257 else ""
-        self._login_directory = directory or "/"
+        self._login_reply = reply
+
+    def leave(self, folder: PurePosixPath) -> None:
+        """Go back from there to where the login led.
+
+        Raises: OutOfStep, if relative names count and that is not where we are then.
+        """
+        home = self.login_directory
+        if home is not None or folder.is_absolute():
+            self.ask(f"CWD {home or '/'}")
+            return
+        for _ in folder.parts:
+            self.command("CDUP")
+        before = self._login_reply
+        if before is not None and before.code == 257 and self.ask("PWD") != before:
+            raise self.out_of_step(before)
 
     def keep_port(self, reply: Reply | None) -> None:
         """A passive port that was asked for ahead of its use; a refusal keeps none."""

@@ -5,13 +5,15 @@ environment here. Used by every module of this floor.
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import PurePosixPath
 from typing import Literal
 
 from farcopy.core.config import SyncSettings
 from farcopy.core.errors import TimedOut
 
+DIGESTS_BYTES_A_SECOND = 5_000_000
+"""What a slow server does with its own disk, after the last byte."""
 TlsMode = Literal["auto", "required", "off"]
 
 
@@ -19,7 +21,10 @@ TlsMode = Literal["auto", "required", "off"]
 class Deadlines:
     """How long to wait for each step, seconds. There is no way to wait for ever.
 
-    stall_s: without one byte of progress on a data connection. final_reply_s:
+    locked_s: for a file that somebody on the server holds for a while, a virus scanner mostly.
+    stall_s: without one byte of progress on a data connection. crawl_s, least_bytes_per_s:
+    all waits of a data connection together, and how much longer they may last for each byte
+    that came or went; no line is slower, and who drips would keep us for ever. final_reply_s:
     for the reply after all data; servers check and sync long files first.
     """
 
@@ -27,11 +32,17 @@ class Deadlines:
     reply_s: float = 30.0
     stall_s: float = 30.0
     final_reply_s: float = 60.0
+    locked_s: float = 30.0
+    crawl_s: float = 60.0
+    least_bytes_per_s: float = 1024.0
     goodbye_s: float = 1.5
 
+    def final_reply_of(self, size_bytes: int) -> float:
+        """Of a file of so many bytes: what the slowest server copies or checks meanwhile."""
+        return self.final_reply_s + size_bytes / DIGESTS_BYTES_A_SECOND
+
     def __post_init__(self) -> None:
-        waits = (self.connect_s, self.reply_s, self.stall_s, self.final_reply_s, self.goodbye_s)
-        if not all(0 < wait < float("inf") for wait in waits):
+        if not all(0 < getattr(self, wait.name) < float("inf") for wait in fields(self)):
             raise ValueError("deadlines are positive and finite")
 
 
@@ -87,9 +98,10 @@ class SessionSettings:
             deadlines=deadlines or Deadlines(),
         )
 
-    def absolute_path(self, login_directory: str) -> PurePosixPath:
-        """ftp_path from the root of the server."""
-        return PurePosixPath(login_directory) / self.path
+    def base(self, login_directory: str | None) -> PurePosixPath:
+        """ftp_path from the root of the server; from where the login leads, where the server
+        does not say in plain words (None) what that is."""
+        return PurePosixPath(login_directory or "") / self.path
 
 
 class Budget:

@@ -30,14 +30,20 @@ from farcopy.ftp.publish import (
     Phase,
     Publisher,
     put_back,
-    remove,
     remove_temporary,
 )
+from farcopy.ftp.removing import tidy_away
 from farcopy.ftp.session import Session
+from farcopy.ftp.sizing import size_of
+from farcopy.ftp.sockets import wait_for_reading
 from farcopy.planning.continuing import is_worth_continuing
 
 ALONE_ABOVE_BYTES = 16 * 1024 * 1024
 """Before a file of this size the one behind is published by itself: it would wait too long."""
+
+
+LOOKS = 12
+"""So often in the time of a last reply it is looked for a file whose reply did not come."""
 
 
 class Storing:
@@ -130,7 +136,7 @@ class Storing:
                 if hand.phase is not Phase.BEGINNING:
                     raise
                 self._host.note_restart_refused()  # ProFTPD's default: AllowStoreRestart off
-                remove(session, hand.temporary)
+                tidy_away(session, hand.temporary)
             else:
                 return True
         self._send_singly(session, hand)
@@ -249,7 +255,7 @@ class Storing:
         hand = self._hands.get(upload.temporary_name)
         if hand is None:
             upload.withdraw()
-            remove(self._usable(), self._locate(upload)[0])
+            tidy_away(self._usable(), self._locate(upload)[0])
             return None
         session = self._usable()
         try:
@@ -262,12 +268,13 @@ class Storing:
 
     def _settle(self, session: Session, hand: InHand) -> bool:
         """Whether it is published: it was, or all that lacked was the renaming."""
-        arrived = session.size(hand.temporary)
+        is_late = hand.is_late and hand.phase is Phase.SENT
+        arrived = self._wait_for(session, hand) if is_late else size_of(session, hand.temporary)
         if arrived is None and hand.phase is Phase.RENAMING:
             # Gone from there and there with its size: the rename took place.
-            if session.size(hand.final) == hand.upload.size_bytes:
+            if size_of(session, hand.final) == hand.upload.size_bytes:
                 if hand.is_displaced:
-                    remove(session, hand.displaced)
+                    tidy_away(session, hand.displaced)
                 return True
         elif arrived == hand.upload.size_bytes and hand.phase >= Phase.SENT:
             self._publisher_of(session).publish(hand)
@@ -276,6 +283,20 @@ class Storing:
         if not (arrived and self._may_continue(session, hand)):
             remove_temporary(session, hand)
         return False
+
+    def _wait_for(self, session: Session, hand: InHand) -> int | None:
+        """Its size, once the server has made it visible: some copy it elsewhere first, and say
+        nothing until that is done. Looking costs little, and sending again all of it."""
+        hand.is_late = False
+        waits = session.settings.deadlines
+        left_s = 2 * waits.final_reply_of(hand.upload.size_bytes)
+        look_s = waits.final_reply_s / LOOKS
+        arrived = size_of(session, hand.temporary)
+        while arrived != hand.upload.size_bytes and left_s > 0:
+            wait_for_reading(session.wire.connection, look_s, session.guard)
+            left_s -= look_s
+            arrived = size_of(session, hand.temporary)
+        return arrived
 
     def _discard(self, session: Session, hand: InHand) -> None:
         """Leave no trace of it. Best effort: what stays is swept by a later run.

@@ -12,18 +12,20 @@ from collections.abc import Iterator, Sequence
 from farcopy.core.errors import (
     ConnectionLost,
     DataConnectionFailed,
+    DataStalled,
     FarcopyError,
     FileError,
     Interrupted,
-    OutOfStep,
     PathRefused,
     RemotePathMissing,
+    ReplyTimeout,
     TlsFailed,
     UploadRefused,
 )
 from farcopy.ftp import tls
 from farcopy.ftp.data import (
     DataConnection,
+    TooSlow,
     listen_beside,
     passive_port,
     port_command,
@@ -31,6 +33,18 @@ from farcopy.ftp.data import (
 from farcopy.ftp.replies import DATA, FOREIGN
 from farcopy.ftp.session import Session
 from farcopy.ftp.sockets import accept, connect
+
+STALL_REPLY_S = 5.0
+"""For a server that let a transfer stand still: what it knows of that it has said by then."""
+
+
+def stalled_or(lost: FarcopyError, error: Exception) -> FarcopyError:
+    """What it means that no reply came after a data connection had failed so."""
+    if isinstance(lost, ReplyTimeout) and isinstance(error, TimeoutError):
+        stalled = DataStalled("no progress, no reply")
+        stalled.__cause__ = error
+        return stalled
+    return lost
 
 
 def begin(
@@ -52,13 +66,13 @@ def begin(
         session.is_usable = False
         raise ConnectionLost("the data connection failed") from error
     session.has_had_data = True
-    stall_s = session.settings.deadlines.stall_s
-    return DataConnection(sock, session.guard, stall_s, session.budget)
+    return DataConnection(sock, session.guard, session.settings.deadlines, session.budget)
 
 
-def finish(session: Session, data: DataConnection) -> None:
+def finish(session: Session, data: DataConnection, size_bytes: int) -> None:
     """End an upload; returns when the server confirmed it (226 or 250).
 
+    size_bytes: of the whole file, which the server may copy or check first.
     Raises: SessionError (its outcome then is unknown), FileError, RemoteFull.
     """
     try:
@@ -67,7 +81,7 @@ def finish(session: Session, data: DataConnection) -> None:
         meant = broken(session, data, error)
         raise meant from meant.__cause__  # the server's reply, if it said more
     # A deadline of its own: servers sync and check a long file before they answer.
-    wait_s = session.settings.deadlines.final_reply_s
+    wait_s = session.settings.deadlines.final_reply_of(size_bytes)
     reply = session.exchange(DATA, wait_s=wait_s)
     data.close()
     if reply.code not in (200, 226, 250):
@@ -93,24 +107,36 @@ def broken(
     return _judge_broken(session, error, otherwise, command)
 
 
-def read_listing(session: Session, data: DataConnection, verb: str, max_lines: int
-                 ) -> Iterator[bytes]:
+def read_listing(
+    session: Session, data: DataConnection, verb: str, max_lines: int, max_bytes: int,
+    *, path_error: type[FarcopyError] = RemotePathMissing,
+) -> Iterator[bytes]:
     """The lines of a listing that has begun, to the end and its reply.
 
-    Raises: SessionError, DataConnectionFailed, RemotePathMissing.
+    Who stops before has used the session up.
+    Raises: SessionError, DataConnectionFailed, ListingBeyondLimits; path_error.
     """
-    with data:
-        try:
-            yield from data.lines(max_lines)
-        except FOREIGN as error:
-            meant = broken(session, data, error, DataConnectionFailed)
-            raise meant from meant.__cause__
-        except OutOfStep:
+    is_at_end = False
+    try:
+        with data:
+            try:
+                yield from data.lines(max_lines, max_bytes)
+            except TooSlow as error:
+                raise ReplyTimeout("a listing that drips") from error
+            except FOREIGN as error:
+                is_at_end = True  # its reply was read, or the session says itself what it is
+                meant = broken(session, data, error, DataConnectionFailed)
+                raise meant from meant.__cause__
+        is_at_end = True
+    finally:
+        if not is_at_end:
             session.is_usable = False
-            raise
     reply = session.exchange(verb, wait_s=session.settings.deadlines.final_reply_s)
+    session.last_text = reply.text
     if not reply.is_positive:
-        raise session.refusal(reply, verb, RemotePathMissing)
+        # In the middle, 4yz is about the transfer; only instead of one about the folder.
+        judged = path_error if reply.is_refusal or reply.says_no_files else DataConnectionFailed
+        raise session.refusal(reply, verb, judged)
 
 
 def _judge_broken(
@@ -120,10 +146,11 @@ def _judge_broken(
     if session.guard.is_aborted:
         session.is_usable = False
         return Interrupted()
+    wait_s = STALL_REPLY_S if isinstance(error, TimeoutError) else None
     try:
-        reply = session.exchange(command)
+        reply = session.exchange(command, wait_s=wait_s)
     except FarcopyError as lost:
-        return lost
+        return stalled_or(lost, error)
     said = session.refusal(reply, command) if reply.code >= 400 else None
     if said is not None and not isinstance(said, FileError):
         return said

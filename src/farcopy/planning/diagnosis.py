@@ -108,6 +108,11 @@ _BY_STEP_AND_CODE: Final = {
         "What answers there is no FTP server: SFTP (port 22) is something else.",
         "Check ftp_port; ask your host for FTP or FTPS.",
     ),
+    (Step.LOGIN, "login_barred"): Diagnosis(
+        "The server does not let this account in for another reason than its password: its home "
+        "directory, an end date, addresses it may come from, or the server's own set-up.",
+        "Ask your host what speaks against the account; another try changes nothing.",
+    ),
     (Step.LOGIN, "login_refused"): Diagnosis(
         "User name or password is wrong, or the account may not log in from here.",
         "Type both anew. Try rarely: many hosts ban an address after a few wrong passwords.",

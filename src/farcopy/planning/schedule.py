@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from farcopy.core.states import RunEnd
 
 HARD_ERRORS = frozenset(
-    {"login_refused", "tls_failed", "host_refused", "ftp_not_configured",
+    {"login_refused", "login_barred", "tls_failed", "host_refused", "ftp_not_configured",
      "sources_not_configured", "key_mismatch", "key_unusable", "remote_path_missing",
      "sync_frozen"}
 )

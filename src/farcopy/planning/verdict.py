@@ -44,6 +44,7 @@ SKIP_WORDS: Final[dict[str, str]] = {
     Reason.DEVICE.value: "a device, not a file",
     Reason.SPECIAL.value: "no regular file",
     Reason.SYSTEM.value: "a directory of the system: a wastebasket, an index or thumbnails",
+    Reason.OWN.value: "farcopy's own: its home, or a file with a key or password of its",
     Reason.NAME.value: "the name is too long or cannot be expressed on the remote",
 }
 """Why an entry is never sent, for people: by the Reason's value."""

@@ -330,6 +330,9 @@ def _health(view: StatusView, now: datetime) -> Data:
         "files": {
             "held": stock.held,
             "verified": stock.verified,
+            "read_back": stock.read_back,
+            "hashed": stock.hashed,
+            "sized": stock.sized,
             "pending": stock.pending,
             "failed": stock.failed,
             "undecided": stock.undecided,
@@ -362,6 +365,7 @@ def _verification(record: VerificationRecord | None) -> Data | None:
         "completed_at": shown(record.completed_at),
         "files_checked": counts.files_checked,
         "files_verified": counts.files_verified,
+        "files_read_back": counts.files_read_back,
         "files_sized": counts.files_sized,
         "files_differing": counts.files_differing,
         "files_missing": counts.files_missing,

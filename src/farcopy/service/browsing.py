@@ -13,6 +13,8 @@ from typing import Final
 
 from django.conf import settings as django_settings
 
+from farcopy.settings.fence import UNREACHABLE
+
 MAX_FOLDERS: Final = 1000
 WITHIN_S: Final = 2.0
 """A directory of a million files is not read to its end for the few directories in it."""
@@ -64,7 +66,7 @@ def folders_in(given: str) -> Folders:
     except NotADirectoryError as error:
         raise NotListed("is no directory") from error
     except (OSError, ValueError) as error:
-        raise NotListed("may not be listed by farcopy on this machine") from error
+        raise NotListed(UNREACHABLE) from error
     names.sort(key=str.casefold)
     has_more = has_more or len(names) > MAX_FOLDERS
     return Folders(
@@ -104,17 +106,8 @@ def _why_not(path: Path) -> str:
     try:
         real = path.resolve()
     except (OSError, ValueError, RuntimeError):
-        return "may not be listed by farcopy on this machine"
-    environment = django_settings.ENVIRONMENT
-    own = [Path(django_settings.FARCOPY_HOME)]
-    if environment.credentials:
-        own.append(Path(environment.credentials))
-    if any(real.is_relative_to(folder.resolve()) for folder in own):
-        return "is farcopy's own directory, which is never a source"
-    roots = environment.source_roots
-    if roots and not any(real.is_relative_to(Path(root).resolve()) for root in roots):
-        return "must lie below one of the directories in FARCOPY_SOURCE_ROOTS"
-    return ""
+        return UNREACHABLE
+    return str(django_settings.FENCE.why_not(str(real)))
 
 
 def _parent_of(path: Path) -> str | None:

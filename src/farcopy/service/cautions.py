@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.conf import settings as django_settings
+
 from farcopy.core.config import SOURCE_SETTINGS, standing_warnings
 from farcopy.core.model import Reason
 from farcopy.core.states import FileState
@@ -49,7 +51,9 @@ def warnings_of(row: StoredConfiguration, now: datetime) -> Iterator[str]:
         yield growing_warning(last.counts.files_growing)
     paths = row.settings.source_paths
     for label, path in paths.items():
-        if judging.peek(path) is None:
+        if why_not := django_settings.FENCE.why_not(path):
+            yield f"{SOURCE_SETTINGS[label]} {why_not}; nothing is sent from there"
+        elif judging.peek(path) is None:
             yield f"{SOURCE_SETTINGS[label]} is not there or is no directory this service can list"
     destination = stored.find_destination(row.settings)
     if destination is not None:

@@ -14,6 +14,7 @@ from farcopy.core.errors import (
     Interrupted,
     LoginRefused,
     SourceMissing,
+    SourceNotAllowed,
     SourcesNotConfigured,
     SyncFrozen,
 )
@@ -172,6 +173,7 @@ def _execute(run_id: int, sync_type: SyncType, outfit: _Outfit) -> None:
 
     def prepare(remote: Remote) -> None:
         preflight.prepare(run_id, remote, ledger, left_over)
+        wiring.learn_names(remote)
         wiring.note_what_was_learnt(remote, row)
 
     gate = SessionGate(prepare)
@@ -279,7 +281,9 @@ def _finish(run_id: int, control: RunControl, cancel: StopSignal, duration_s: fl
     record = history.get(run_id)
     state = run_state(
         end, record.counts, problems=record.problem_count, has_run_error=failure is not None,
-        missing_roots=sum(code == SourceMissing.code for _, _, code in record.problems),
+        missing_roots=sum(
+            code in (SourceMissing.code, SourceNotAllowed.code) for _, _, code in record.problems
+        ),
     )
     history.finish(
         run_id, state, end, wiring.SystemClock().now(), duration_s,

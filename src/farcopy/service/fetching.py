@@ -104,13 +104,17 @@ def _fetch_scope(
     on_file: Callable[[str, Fetched], None],
 ) -> None:
     before = result.counts.total()
-    for wanted in known.wanted(scope, session):
-        what = fetcher.fetch(wanted)
+
+    def note(path: PurePosixPath, what: Fetched) -> None:
         result.counts[what] += 1
-        known.meter.settled(wanted.size_bytes or 0)
         if what not in FINE and len(result.problems) < MAX_TOLD:
-            result.problems.append((str(wanted.path), what))
-        on_file(str(wanted.path), what)
+            result.problems.append((str(path), what))
+        on_file(str(path), what)
+
+    for wanted in known.wanted(scope, session, lambda path: note(path, Fetched.UNLISTED)):
+        what = fetcher.fetch(wanted)
+        known.meter.settled(wanted.size_bytes or 0)
+        note(wanted.path, what)
     if scope.path and result.counts.total() == before:
         raise PathUnknown(f"{scope.root}/{scope.path}")
 
@@ -130,7 +134,11 @@ class _Known:
         """Files and bytes the ledger knows of."""
         return self._proofs.total(scope, with_due=True)
 
-    def wanted(self, scope: Scope, session: ReadingSession) -> Iterator[Wanted]:
+    def wanted(
+        self, scope: Scope, session: ReadingSession,
+        on_unlisted: Callable[[PurePosixPath], None],
+    ) -> Iterator[Wanted]:
+        """on_unlisted: told of each folder whose listing could not be read whole."""
         for file in self._proofs.held(scope, with_due=True):
             is_that_version = file.state in (FileState.STORED, FileState.VERIFIED)
             yield Wanted(
@@ -140,11 +148,13 @@ class _Known:
         roots = [scope.root] if scope.root else list(RootLabel)
         for root in roots:
             is_folder = False
-            for folder, entries in walk(session, PurePosixPath(root, scope.path)):
+            for folder, listed in walk(session, PurePosixPath(root, scope.path)):
                 is_folder = True
+                if not listed.is_whole:
+                    on_unlisted(folder)
                 directory = "/".join(folder.parts[1:])
                 entries_known = self._ledger.known(root, [directory])[directory]
-                for entry in entries:
+                for entry in listed.entries:
                     held = entries_known.get(entry.name)
                     if not entry.is_folder and not (held and held.md5):
                         yield self._found(folder / entry.name, entry.size_bytes)

@@ -13,8 +13,8 @@ from typing import Final
 from django.utils import timezone
 
 from farcopy.core.config import SyncSettings
-from farcopy.core.errors import NotFrozen, NothingLost
 from farcopy.core.model import RootLabel
+from farcopy.core.state_errors import NotFrozen, NothingLost
 from farcopy.store import configuration as stored
 from farcopy.store.ledger import DatabaseLedger
 from farcopy.store.proofs import DatabaseProofs

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from django.conf import settings as django_settings
 from django.utils import timezone
 
 from farcopy.core.states import RunEnd
@@ -118,11 +119,14 @@ def _as_found(seen: RootFound) -> Root:
 
 
 def peek(path: str) -> bool | None:
-    """Whether a directory has any entry; None: it is not there, or its disk does not answer.
+    """Whether a directory has any entry; None: it is not there, its disk does not answer, or
+    no source may lie there.
 
     One that this account may not list is taken to be as the last look had it: the service
     may see more than who asks.
     """
+    if django_settings.FENCE.why_not(path):
+        return None
     try:
         with os.scandir(path) as entries:
             return next(entries, None) is not None

@@ -12,7 +12,7 @@ from django.db import connection
 from farcopy.core.config import SyncSettings
 from farcopy.core.errors import FarcopyError, FtpNotConfigured, SourcesNotConfigured
 from farcopy.core.model import SourceFile
-from farcopy.engine.rebuild import RebuildCounts, Rebuilder, Rebuilt
+from farcopy.engine.rebuild import Proof, RebuildCounts, Rebuilder, Rebuilt
 from farcopy.service import wiring
 from farcopy.service.background import Engine
 from farcopy.service.meter import Meter
@@ -53,7 +53,7 @@ class RebuildResult:
         counts = self.counts
         return bool(
             counts.absent or counts.differs or counts.unreadable or counts.unreadable_folders
-            or counts.missing_roots
+            or counts.unlisted_folders or counts.missing_roots
         )
 
 
@@ -114,8 +114,11 @@ def rebuild(
         destination = stored.destination_for(row.settings)
         held = DatabaseProofs(destination.pk)
 
-        def adopt(files: Sequence[tuple[SourceFile, str]], is_verified: bool) -> None:
-            held.adopt(files, is_verified=is_verified)
+        def adopt(files: Sequence[tuple[SourceFile, str]], proof: Proof) -> None:
+            held.adopt(
+                files, is_verified=proof is not Proof.SIZE,
+                is_read_back=proof is Proof.READ_BACK,
+            )
 
         def note(file: SourceFile, _what: Rebuilt) -> None:
             meter.settled(file.size_bytes)

@@ -14,13 +14,12 @@ from farcopy.core.config import SOURCE_SETTINGS
 from farcopy.core.errors import (
     FarcopyError,
     FtpNotConfigured,
-    RunAlreadyOn,
-    RunCutOff,
     ServiceNotRunning,
     SourcesNotConfigured,
     StoppedWaiting,
 )
 from farcopy.core.model import RunSummary
+from farcopy.core.state_errors import RunAlreadyOn, RunCutOff
 from farcopy.core.states import RunEnd, RunState, SyncType
 from farcopy.planning.verdict import (
     MAX_ERRORS,

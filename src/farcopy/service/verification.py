@@ -44,12 +44,14 @@ def verify(
     *,
     sample_percent: float = 100.0,
     reads_content: bool = True,
+    reads_back: bool = False,
     meter: Meter | None = None,
     on_check: Callable[[Check], None] = lambda _check: None,
 ) -> VerifyResult:
     """Check files by content (or size only); what is wrong becomes due again.
 
-    meter: of bytes only where contents are compared.
+    reads_back: do not ask the server for its hashes. meter: of bytes only where contents are
+    compared.
     Raises: PathUnknown, FtpNotConfigured, KeyMismatch; what ends it later stands in the result.
     """
     row = stored.load()
@@ -87,7 +89,8 @@ def verify(
     try:
         with wiring.reading_session(row, stop, environment.retry_scale) as session:
             verifier = Verifier(
-                session, held, clock, reads_content=reads_content, on_check=note,
+                session, held, clock, reads_content=reads_content, reads_back=reads_back,
+                on_check=note,
                 on_bytes=meter.moved,
             )
             try:

@@ -11,6 +11,7 @@ from django.conf import settings as django_settings
 
 from farcopy.core.config import SyncSettings
 from farcopy.core.ledger_errors import LedgerTrouble
+from farcopy.core.model import RootLabel
 from farcopy.core.ports import Remote, Source, Stop
 from farcopy.engine.reading import ReadingSession
 from farcopy.ftp.folders import KnownFolders
@@ -38,18 +39,17 @@ class SystemClock:
 
 
 def sources_of(settings: SyncSettings) -> Sequence[Source]:
-    """Both roots, or the one that is set. FARCOPY_HOME is never scanned."""
-    never = (django_settings.FARCOPY_HOME,)
-    sources: list[Source] = []
-    if settings.orthanc_storage_path:
-        sources.append(
-            orthanc_source(Path(settings.orthanc_storage_path), never, settings.exclude)
+    """Both roots, or the one that is set, as they lie now. What is farcopy's own is never read."""
+    fence = django_settings.FENCE
+    guarded = fence.guarded()
+    makers = {RootLabel.ORTHANC: orthanc_source, RootLabel.HOSPITAL: hospital_source}
+    return [
+        makers[RootLabel(label)](
+            Path(path), guarded.paths, guarded.identities, settings.exclude,
+            is_allowed=not fence.why_not(path),
         )
-    if settings.hospital_data_path:
-        sources.append(
-            hospital_source(Path(settings.hospital_data_path), never, settings.exclude)
-        )
-    return sources
+        for label, path in settings.source_paths.items()
+    ]
 
 
 def deadlines() -> Deadlines:
@@ -119,6 +119,12 @@ def reading_session(
         is_over.set()
         watcher.join()
         session.close()
+
+
+def learn_names(remote: Remote) -> None:
+    """What the server does to names, before the first file goes there."""
+    if isinstance(remote, FtpRemote):
+        remote.learn_names()
 
 
 def note_what_was_learnt(remote: Remote, configuration: StoredConfiguration) -> None:

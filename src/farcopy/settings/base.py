@@ -1,11 +1,13 @@
 """Django settings for the store: apps with tables, the database, users. No site."""
 
+import os
 from datetime import timedelta
 
 import dj_database_url
 
 from farcopy.core.errors import EnvironmentInvalid
 from farcopy.settings.environment import Environment
+from farcopy.settings.fence import Fence
 from farcopy.store.home import DATABASE_FILE
 from farcopy.store.keys import KeySource, secret_of
 
@@ -19,6 +21,9 @@ KEYS = KeySource(
 )
 # With a key that is unusable farcopy comes up all the same, to say so: nobody is signed in then.
 SECRET_KEY = secret_of(KEYS, "django").hex()
+FENCE = Fence.of(
+    FARCOPY_HOME, ENVIRONMENT.credentials, ENVIRONMENT.source_roots, os.environ
+)
 DEBUG = False
 
 INSTALLED_APPS = [

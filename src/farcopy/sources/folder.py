@@ -8,7 +8,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +18,7 @@ from farcopy.core.errors import (
     SourceChanged,
     SourceGrew,
     SourceMissing,
+    SourceNotAllowed,
     SourceReplaced,
     SourceShrank,
     SourceUnreadable,
@@ -26,6 +27,7 @@ from farcopy.core.errors import (
 from farcopy.core.model import DirectoryListing, Reason, SkippedName, SourceFile
 from farcopy.core.patterns import hidden_by
 from farcopy.planning.remote_path import decode_name, decode_path, encode_name, is_too_long
+from farcopy.sources.descent import CAN_OPEN_AT, Descent, open_directory
 from farcopy.sources.entries import (
     is_directory,
     is_junction,
@@ -44,7 +46,6 @@ _OPEN_FLAGS = (
     | getattr(os, "O_NOCTTY", 0)
 )
 READ_AGAIN_BYTES = 1024 * 1024
-_CAN_OPEN_AT = os.open in os.supports_dir_fd
 
 
 class FolderSource:
@@ -52,8 +53,10 @@ class FolderSource:
 
     label: the root's name in ledger and remote. root: may itself be a link,
     resolved once. never_sent: fits names directly in the root that are not sent.
-    never_entered: directories (FARCOPY_HOME) that are not scanned wherever they lie.
-    exclude: patterns in gitignore's syntax, for paths below the root as the disk names them.
+    own_paths, own_identities: farcopy's own directories and files, resolved, and by device and
+    inode: left out wherever they lie and by whatever name. is_allowed: False, and nothing is
+    read. exclude: patterns in gitignore's syntax, for paths below the root as the disk names
+    them.
     """
 
     def __init__(
@@ -62,12 +65,16 @@ class FolderSource:
         root: Path,
         *,
         never_sent: re.Pattern[str] | None = None,
-        never_entered: tuple[Path, ...] = (),
+        own_paths: Collection[str] = (),
+        own_identities: Collection[tuple[int, int]] = (),
         exclude: Sequence[str] = (),
+        is_allowed: bool = True,
     ) -> None:
         self.label = str(label)  # of an enumeration's member, comparing takes longer
         self._never_sent = never_sent
-        self._never_entered = frozenset(str(path.resolve()) for path in never_entered)
+        self._own_paths = frozenset(own_paths)
+        self._own_identities = frozenset(own_identities)
+        self._is_allowed = is_allowed
         self._root = root.resolve()
         self._is_hidden = hidden_by(exclude) if exclude else None
 
@@ -79,22 +86,31 @@ class FolderSource:
         what is below it has to be counted, must not be taken for gone, and a later `!` may bring
         some of it back.
 
-        Raises: SourceMissing when the root cannot be listed.
+        Raises: SourceMissing when the root cannot be listed; SourceNotAllowed.
         """
-        if str(self._root) in self._never_entered:
-            raise SourceMissing("the root is FARCOPY_HOME")
+        if not self._is_allowed:
+            raise SourceNotAllowed
+        with Descent(str(self._root)) as descent:
+            yield from self._walk(descent)
+
+    def _walk(self, descent: Descent) -> Iterator[DirectoryListing]:
         # A stack of paths, not of open iterators: depth costs no descriptors.
         waiting = [("", str(self._root))]
         while waiting:
             directory, path = waiting.pop()
             try:
-                with os.scandir(path) as entries:
+                with descent.scan(path) as (entries, seen):
+                    if self._is_own(path, seen):
+                        if not directory:
+                            raise SourceNotAllowed
+                        continue  # since its parent was listed; the next run tells of it
                     listing, below = self._list(directory, path, entries)
             except OSError as error:
                 if not directory:
                     raise SourceMissing(_name_of(error)) from error
-                if error.errno in (errno.ENOENT, errno.ENOTDIR):
-                    continue  # went while we walked; the next run sees it
+                # It went while we walked, or a link has taken its place; the next run sees it.
+                if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EMLINK):
+                    continue
                 if self._is_hidden and self._is_hidden(f"{decode_path(directory)}/"):
                     continue  # nobody wants to hear of it; what is held from there stays so
                 yield DirectoryListing(self.label, directory, is_unreadable=True)
@@ -115,6 +131,7 @@ class FolderSource:
         prefix = f"{directory}/" if directory else ""
         never_sent = None if directory else self._never_sent
         is_hidden = self._is_hidden
+        own = bool(self._own_paths)
         local_prefix = decode_path(prefix) if is_hidden else ""
         for entry in entries:
             if never_sent and never_sent.fullmatch(entry.name):
@@ -130,6 +147,9 @@ class FolderSource:
                         skipped.append(SkippedName(name, Reason.NAME))
                         continue
                     seen = entry.stat(follow_symlinks=False)
+                    if own and self._is_own(f"{path}/{entry.name}", seen):
+                        skipped.append(SkippedName(name, Reason.OWN))
+                        continue
                     files.append(
                         SourceFile(self.label, directory, name, seen.st_size, mtime_of(seen))
                     )
@@ -138,8 +158,12 @@ class FolderSource:
                         skipped.append(SkippedName(name, Reason.SYSTEM))
                     elif is_too_long(directory, name):
                         skipped.append(SkippedName(name, Reason.NAME))
-                    elif entry.path not in self._never_entered:
-                        below.append((prefix + name, entry.path))
+                    elif own and self._is_own(
+                        f"{path}/{entry.name}", entry.stat(follow_symlinks=False)
+                    ):
+                        skipped.append(SkippedName(name, Reason.OWN))
+                    else:
+                        below.append((prefix + name, f"{path}/{entry.name}"))
                 elif entry.is_symlink() or is_junction(entry):
                     skipped.append(SkippedName(name, Reason.SYMLINK))
                 else:
@@ -162,6 +186,11 @@ class FolderSource:
             tuple(unreadable),
         )
         return listing, below
+
+    def _is_own(self, path: str, seen: os.stat_result | None) -> bool:
+        if os.path.normcase(path) in self._own_paths:
+            return True
+        return seen is not None and (seen.st_dev, seen.st_ino) in self._own_identities
 
     def has_directory(self, directory: str) -> bool:
         try:
@@ -189,10 +218,12 @@ class FolderSource:
         return self._root / decode_path(relative_path)
 
     def _open(self, file: SourceFile) -> "FolderReader":
+        if not self._is_allowed:
+            raise SourceUnreadable("no source may lie there")
         try:
             descriptor = self._open_below_root(file)
             try:
-                return FolderReader(descriptor)
+                return FolderReader(descriptor, self._own_identities)
             except BaseException:
                 os.close(descriptor)
                 raise
@@ -205,21 +236,17 @@ class FolderSource:
             raise SourceUnreadable(_name_of(error)) from error
 
     def _open_below_root(self, file: SourceFile) -> int:
-        if not _CAN_OPEN_AT:  # Windows
+        if not CAN_OPEN_AT:  # Windows
             path = self._path(file.relative_path)
             if not path.resolve().is_relative_to(self._root):
                 raise FileNotFoundError(errno.ENOENT, "outside the root")
             return os.open(path, _OPEN_FLAGS)
         # O_NOFOLLOW guards only the last part of a path, so each part is opened
         # from the one before: a parent that became a link is not entered.
-        here = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        here = open_directory(str(self._root), None)
         try:
             for part in file.directory.split("/") if file.directory else ():
-                below = os.open(
-                    decode_name(part),
-                    os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
-                    dir_fd=here,
-                )
+                below = open_directory(decode_name(part), here)
                 os.close(here)
                 here = below
             return os.open(decode_name(file.name), _OPEN_FLAGS, dir_fd=here)
@@ -230,8 +257,11 @@ class FolderSource:
 class FolderReader:
     """An open file that hashes what is read and can tell whether it changed meanwhile."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, own: Collection[tuple[int, int]] = ()) -> None:
+        """own: what is farcopy's own, by device and inode, and not read."""
         self._opened = os.fstat(descriptor)
+        if (self._opened.st_dev, self._opened.st_ino) in own:
+            raise PermissionError(errno.EACCES, "farcopy's own")
         if not stat.S_ISREG(self._opened.st_mode):
             raise FileNotFoundError(errno.ENOENT, "no regular file any more")
         self._descriptor = descriptor

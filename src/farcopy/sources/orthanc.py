@@ -8,7 +8,7 @@ Source: seen on Orthanc 1.10.1 (Debian 12); the Delayed Deletion plugin's
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from farcopy.core.model import RootLabel
@@ -18,15 +18,28 @@ LIVE_DATABASES = re.compile(r"(index|pending-deletions\.[^/]+\.db)(-wal|-shm|-jo
 
 
 def orthanc_source(
-    storage: Path, never_entered: tuple[Path, ...] = (), exclude: Sequence[str] = ()
+    storage: Path,
+    own_paths: Collection[str] = (),
+    own_identities: Collection[tuple[int, int]] = (),
+    exclude: Sequence[str] = (),
+    *,
+    is_allowed: bool = True,
 ) -> FolderSource:
     return FolderSource(
-        RootLabel.ORTHANC, storage, never_sent=LIVE_DATABASES, never_entered=never_entered,
-        exclude=exclude,
+        RootLabel.ORTHANC, storage, never_sent=LIVE_DATABASES, own_paths=own_paths,
+        own_identities=own_identities, exclude=exclude, is_allowed=is_allowed,
     )
 
 
 def hospital_source(
-    data: Path, never_entered: tuple[Path, ...] = (), exclude: Sequence[str] = ()
+    data: Path,
+    own_paths: Collection[str] = (),
+    own_identities: Collection[tuple[int, int]] = (),
+    exclude: Sequence[str] = (),
+    *,
+    is_allowed: bool = True,
 ) -> FolderSource:
-    return FolderSource(RootLabel.HOSPITAL, data, never_entered=never_entered, exclude=exclude)
+    return FolderSource(
+        RootLabel.HOSPITAL, data, own_paths=own_paths, own_identities=own_identities,
+        exclude=exclude, is_allowed=is_allowed,
+    )

@@ -42,6 +42,7 @@ _OUTCOME_SQL = """
     UPDATE replicas SET state = %s, md5 = %s, attempts = %s, retry_at = %s, reason = %s,
                         next_md5 = CASE WHEN %s THEN '' ELSE next_md5 END,
                         finding = CASE WHEN %s THEN '' ELSE finding END,
+                        read_back_at = CASE WHEN %s THEN NULL ELSE read_back_at END,
                         verified_at = %s, batch = NULL, changed_at = %s
     WHERE id = %s AND claim = %s AND state = %s
 """
@@ -116,7 +117,8 @@ class Claims:
                 [
                     (o.state, o.md5 or held[o.claimed.replica_id][1], o.attempts,
                      stored_time(o.retry_at), o.error_code, o.state in HELD,
-                     o.state in HELD, now if o.state is FileState.VERIFIED else None, now,
+                     o.state in HELD, o.state in HELD,
+                     now if o.state is FileState.VERIFIED else None, now,
                      o.claimed.replica_id, o.claimed.claim, _IN_HAND)
                     for o in valid
                 ],

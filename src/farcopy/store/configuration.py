@@ -70,10 +70,10 @@ def change(
     Raises: ChangedMeanwhile, SettingsInvalid, PasswordRequired, PasswordForUnseen,
     ConfirmationRequired, KeyMismatch, KeyUnusable.
     """
-    roots = django_settings.ENVIRONMENT.source_roots
+    why_no_source = django_settings.FENCE.why_not
     is_password_new = changes.get("ftp_password", PASSWORD_MASK) != PASSWORD_MASK
     return _update(
-        lambda current: apply_changes(current, changes, roots),
+        lambda current: apply_changes(current, changes, why_no_source),
         needs_password=not is_password_new, only_if=only_if, author=author, named=changes,
     )
 

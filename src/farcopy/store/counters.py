@@ -20,22 +20,25 @@ from farcopy.core.states import DUE, HELD, FileState
 from farcopy.core.stock import Stock
 from farcopy.store.rows import places
 
-_KEY = "destination_id, root, state, reason, is_undecided, is_wrong"
+_KEY = "destination_id, root, state, reason, is_undecided, is_wrong, is_read_back"
 _INSERT = "replicas_counted_new"
 _UPDATE = "replicas_counted_moved"
 _DELETE = "replicas_counted_gone"
 _TRIGGERS = (_INSERT, _UPDATE, _DELETE)
-_WATCHED = ("state", "reason", "is_undecided", "finding", "size_bytes", "destination_id")
+_WATCHED = (
+    "state", "reason", "is_undecided", "finding", "read_back_at", "size_bytes", "destination_id"
+)
 
 
 class Counted(NamedTuple):
-    """Files of one kind. reason: of skipped ones."""
+    """Files of one kind. reason: of skipped ones. is_read_back: of verified ones."""
 
     root: str
     state: str
     reason: str
     is_undecided: bool
     is_wrong: bool
+    is_read_back: bool
     files: int
     bytes: int
 
@@ -43,11 +46,11 @@ class Counted(NamedTuple):
 # --- reading ---
 
 _READ_SQL = f"""
-    SELECT root, state, reason, is_undecided, is_wrong, sum(files), sum(bytes) FROM (
+    SELECT root, state, reason, is_undecided, is_wrong, is_read_back, sum(files), sum(bytes) FROM (
         SELECT {_KEY}, files, bytes FROM replica_counts
         UNION ALL SELECT {_KEY}, files, bytes FROM replica_count_changes
     ) AS counted
-    WHERE destination_id = %s GROUP BY root, state, reason, is_undecided, is_wrong
+    WHERE destination_id = %s GROUP BY root, state, reason, is_undecided, is_wrong, is_read_back
     HAVING sum(files) <> 0
 """
 
@@ -57,8 +60,8 @@ def counted(destination_id: int, roots: Collection[str] | None = None) -> list[C
     with connection.cursor() as cursor:
         cursor.execute(_READ_SQL, [destination_id])
         rows = [
-            Counted(root, state, reason, bool(undecided), bool(wrong), int(files), int(size))
-            for root, state, reason, undecided, wrong, files, size in cursor.fetchall()
+            Counted(*row[:3], *map(bool, row[3:6]), *map(int, row[6:]))
+            for row in cursor.fetchall()
         ]
     return [row for row in rows if roots is None or row.root in roots]
 
@@ -74,6 +77,7 @@ def stock_of(rows: Sequence[Counted]) -> Stock:
     return Stock(
         held=_sum(row for row in rows if row.state in HELD),
         verified=_sum(row for row in rows if row.state == FileState.VERIFIED),
+        read_back=_sum(row for row in rows if row.is_read_back),
         pending=_sum(
             row for row in due
             if row.state in (FileState.PENDING, FileState.UPLOADING) and not row.is_undecided
@@ -185,19 +189,23 @@ def recounted(destination_id: int, roots: Collection[str] | None = None) -> list
     with connection.cursor() as cursor:
         cursor.execute(f"{_ROWS_SQL} WHERE r.destination_id = %s {_GROUP_SQL}", [destination_id])
         rows = [
-            Counted(row[1], row[2], row[3], bool(row[4]), bool(row[5]), int(row[6]), int(row[7]))
+            Counted(*row[1:4], *map(bool, row[4:7]), *map(int, row[7:]))
             for row in cursor.fetchall()
         ]
     return [row for row in rows if roots is None or row.root in roots]
 
 
+def _is_read_back(row: str) -> str:
+    return f"{row}.state = '{FileState.VERIFIED.value}' AND {row}.read_back_at IS NOT NULL"
+
+
 _ROWS_SQL = f"""
     SELECT r.destination_id, f.root, r.state,
            CASE WHEN r.state = '{FileState.SKIPPED.value}' THEN r.reason ELSE '' END,
-           r.is_undecided, r.finding <> '', count(*), sum(r.size_bytes)
+           r.is_undecided, r.finding <> '', {_is_read_back("r")}, count(*), sum(r.size_bytes)
     FROM replicas r JOIN source_files f ON f.id = r.source_file_id
 """
-_GROUP_SQL = "GROUP BY 1, 2, 3, 4, 5, 6"
+_GROUP_SQL = "GROUP BY 1, 2, 3, 4, 5, 6, 7"
 _RECOUNT_SQL = f"INSERT INTO replica_counts ({_KEY}, files, bytes) {_ROWS_SQL} {_GROUP_SQL}"
 
 
@@ -207,7 +215,8 @@ def _values(row: str, sign: str) -> str:
         f"({row}.destination_id,"
         f" (SELECT root FROM source_files WHERE id = {row}.source_file_id), {row}.state,"
         f" CASE WHEN {row}.state = '{FileState.SKIPPED.value}' THEN {row}.reason ELSE '' END,"
-        f" {row}.is_undecided, {row}.finding <> '', {sign}1, {sign}{row}.size_bytes)"
+        f" {row}.is_undecided, {row}.finding <> '', {_is_read_back(row)},"
+        f" {sign}1, {sign}{row}.size_bytes)"
     )
 
 

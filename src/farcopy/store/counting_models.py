@@ -8,7 +8,8 @@ from django.db import models
 class ReplicaCount(models.Model):
     """How many replicas there are of a kind; kept by triggers (store/counters.py).
 
-    reason: of skipped ones, else "". is_wrong: with a finding. bytes: their size_bytes.
+    reason: of skipped ones, else "". is_wrong: with a finding. is_read_back: of
+    verified ones. bytes: their size_bytes.
     """
 
     destination = models.ForeignKey("Destination", models.CASCADE, db_index=False)
@@ -17,6 +18,7 @@ class ReplicaCount(models.Model):
     reason = models.CharField(max_length=40)
     is_undecided = models.BooleanField()
     is_wrong = models.BooleanField()
+    is_read_back = models.BooleanField(default=False, db_default=False)
     files = models.BigIntegerField()
     bytes = models.BigIntegerField()
 
@@ -24,7 +26,8 @@ class ReplicaCount(models.Model):
         db_table = "replica_counts"
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["destination", "root", "state", "reason", "is_undecided", "is_wrong"],
+                fields=["destination", "root", "state", "reason", "is_undecided", "is_wrong",
+                        "is_read_back"],
                 name="one_count_a_kind",
             )
         ]
@@ -40,6 +43,7 @@ class ReplicaCountChange(models.Model):
     reason = models.CharField(max_length=40)
     is_undecided = models.BooleanField()
     is_wrong = models.BooleanField()
+    is_read_back = models.BooleanField(default=False, db_default=False)
     files = models.BigIntegerField()
     bytes = models.BigIntegerField()
 

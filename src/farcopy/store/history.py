@@ -9,9 +9,9 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Count, F, Q, QuerySet, Sum
 
-from farcopy.core.errors import RunAlreadyOn
 from farcopy.core.ledger_errors import LedgerTrouble
 from farcopy.core.model import RunCounts
+from farcopy.core.state_errors import RunAlreadyOn
 from farcopy.core.states import FileState, RunEnd, RunState, SyncType
 from farcopy.planning.schedule import CLOCK_MAY_DIFFER, HARD_ERRORS, LastAttempt
 from farcopy.planning.verdict import MAX_ERRORS

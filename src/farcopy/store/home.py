@@ -3,7 +3,9 @@
 Knows no Django, whose settings need the key in it. Called first by every process.
 """
 
+import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +14,7 @@ from farcopy.store.keys import KEY_FILE, NEXT_KEY_FILE, make_private_directory
 from farcopy.store.refusals import owner_of, reason, whose
 
 DATABASE_FILE: Final = "farcopy.sqlite3"
+OWN_FILES: Final = "own-files.json"
 _SIGNS: Final = (KEY_FILE, NEXT_KEY_FILE, DATABASE_FILE, "logs", "engine.lock", "migrate.lock")
 
 
@@ -29,6 +32,23 @@ def prepare_home(home: Path) -> bool:
         text = f"{home}: not permitted" + (f": {about}" if about else "")
         raise HomeUnusable(_advised(text, home))
     return is_new
+
+
+def name_files(home: Path, files: Sequence[Path]) -> None:
+    """Files with secrets that only this process was told of, as that of a TLS key: whoever
+    scans sources, in another process too, leaves them out. Raises: OSError."""
+    known = named_files(home)
+    new = [str(file.absolute()) for file in files if str(file.absolute()) not in known]
+    if new:
+        (home / OWN_FILES).write_text(json.dumps([*known, *new]), encoding="utf-8")
+
+
+def named_files(home: Path) -> Sequence[str]:
+    try:
+        found = json.loads((home / OWN_FILES).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
 def _advised(text: str, home: Path) -> str:

@@ -14,7 +14,7 @@ import portalocker
 from django.db import transaction
 from django.db.models import Q
 
-from farcopy.core.errors import EngineBusy
+from farcopy.core.errors import EngineBusy, HomeUnusable
 from farcopy.planning.schedule import CLOCK_MAY_DIFFER
 from farcopy.store.models import EngineLease
 from farcopy.store.troubles import of_os_error
@@ -38,8 +38,8 @@ class EngineLock:
     def acquire(self) -> str:
         """The id of this home directory.
 
-        Raises: EngineBusy when another process holds it; LedgerTrouble when the home is
-        full or may not be written to.
+        Raises: EngineBusy when another process holds it; HomeUnusable where nobody can;
+        LedgerTrouble when the home is full or may not be written to.
         """
         try:
             file = self._path.open("a+", encoding="ascii")
@@ -47,9 +47,15 @@ class EngineLock:
             raise of_os_error(error) from error
         try:
             portalocker.lock(file, portalocker.LOCK_EX | portalocker.LOCK_NB)
-        except (portalocker.LockException, OSError) as error:
+        except portalocker.AlreadyLocked as error:
             file.close()
             raise EngineBusy from error
+        except (portalocker.LockException, OSError) as error:
+            file.close()
+            raise HomeUnusable(
+                f"{self._path.parent}: files cannot be locked there, as on some network shares; "
+                "set FARCOPY_HOME to a directory on a disk of this machine"
+            ) from error
         self._file = file
         file.seek(0)
         home_mark = file.read().strip()

@@ -125,7 +125,8 @@ class Replica(models.Model):
     the remote holds ("" if none); claim: the fence; batch: whose turn it is.
     next_md5: of the version whose renaming under `claim` may have been asked for.
     is_undecided: found changed or vanished, and the tripwire has not judged yet.
-    verified_at: when its content on the remote was last checked. finding: "differs" or
+    verified_at: when its content on the remote was last checked; read_back_at: by reading it
+    back, and not by the server's own word for it (its hash). finding: "differs" or
     "missing" since a check found it so, until the file is held again.
     """
 
@@ -143,6 +144,7 @@ class Replica(models.Model):
     next_md5 = models.CharField(max_length=32, default="", db_default="")
     is_undecided = models.BooleanField(default=False, db_default=False)
     verified_at = models.DateTimeField(null=True)
+    read_back_at = models.DateTimeField(null=True)
     finding = models.CharField(max_length=10, default="", db_default="")
     changed_at = models.DateTimeField(auto_now=True)
 
@@ -172,6 +174,11 @@ class Replica(models.Model):
             # The scrub takes what was checked longest ago.
             models.Index(
                 fields=["destination", "verified_at"], name="replicas_to_verify",
+                condition=models.Q(state__in=["stored", "verified"]),
+            ),
+            # And a share of what was read back longest ago.
+            models.Index(
+                fields=["destination", "read_back_at"], name="replicas_to_read_back",
                 condition=models.Q(state__in=["stored", "verified"]),
             ),
         ]
@@ -328,8 +335,8 @@ class FirstLook(models.Model):
 class Verification(models.Model):
     """A reading back of the remote: by the command, or a slice of the daily scrub.
 
-    files_verified had the right content, files_sized only the right size (a
-    sample without reading back), files_differing another, files_missing none.
+    files_verified had the right content (files_read_back of them by reading back), files_sized
+    only the right size (no content was asked for), files_differing another, files_missing none.
     """
 
     destination = models.ForeignKey(Destination, models.PROTECT)
@@ -338,6 +345,7 @@ class Verification(models.Model):
     completed_at = models.DateTimeField(null=True)
     files_checked = models.BigIntegerField(default=0)
     files_verified = models.BigIntegerField(default=0)
+    files_read_back = models.BigIntegerField(default=0, db_default=0)
     files_sized = models.BigIntegerField(default=0)
     files_differing = models.BigIntegerField(default=0)
     files_missing = models.BigIntegerField(default=0)

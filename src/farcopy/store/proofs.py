@@ -155,6 +155,28 @@ class DatabaseProofs:
             yield from (HeldFile(*row) for row in page)
             last_id = page[-1][0]
 
+    def longest_unread(self, before: datetime) -> Iterator[HeldFile]:
+        """Held files: never read back first, then those read back longest ago, and before then.
+
+        So each has its turn, whatever the server says of its hash. A file comes once at most.
+        """
+        held = self._rows().extra(where=[_HELD_LITERALS])  # noqa: S610
+        last_id = 0
+        while page := list(
+            held.filter(read_back_at__isnull=True, pk__gt=last_id)
+            .order_by("pk").values_list(*_NAMED)[:ROWS_A_PAGE]
+        ):
+            yield from (HeldFile(*row) for row in page)
+            last_id = page[-1][0]
+        last_at, last_id = datetime.min.replace(tzinfo=UTC), 0
+        while rows := list(
+            held.filter(read_back_at__gte=last_at, read_back_at__lt=before)
+            .filter(Q(read_back_at__gt=last_at) | Q(pk__gt=last_id))
+            .order_by("read_back_at", "pk").values_list("read_back_at", *_NAMED)[:ROWS_A_PAGE]
+        ):
+            yield from (HeldFile(*row[1:]) for row in rows)
+            last_at, last_id = rows[-1][0], rows[-1][1]
+
     def _rows(self) -> QuerySet[Replica]:
         return Replica.objects.filter(destination_id=self._destination_id).exclude(md5="")
 
@@ -171,18 +193,22 @@ class DatabaseProofs:
                     pk=file.replica_id, md5=file.md5,
                     state__in=[FileState.VANISHED] if is_gone else _HELD,
                 )
+                read_back = {"read_back_at": now} if check.is_read_back else {}
                 changes: dict[str, object]
                 match check.finding:
                     case Finding.VERIFIED if is_gone:
-                        changes = {"verified_at": now, "finding": ""}
+                        changes = {"verified_at": now, "finding": "", **read_back}
                     case Finding.VERIFIED:
-                        changes = {"state": FileState.VERIFIED, "verified_at": now, "finding": ""}
+                        changes = {"state": FileState.VERIFIED, "verified_at": now,
+                                   "finding": "", **read_back}
                     case Finding.DIFFERS | Finding.MISSING if is_gone:
                         changes = {"md5": "", "verified_at": None,
+                                   "read_back_at": None,
                                    "finding": check.finding.value,
                                    "reason": REASONS[check.finding], "changed_at": now}
                     case Finding.DIFFERS | Finding.MISSING:
                         changes = {"state": FileState.PENDING, "md5": "", "verified_at": None,
+                                   "read_back_at": None,
                                    "finding": check.finding.value,
                                    "reason": REASONS[check.finding], "changed_at": now}
                     case _:
@@ -199,7 +225,9 @@ class DatabaseProofs:
 
     # --- adopting what a lost ledger knew ---
 
-    def adopt(self, files: Sequence[tuple[SourceFile, str]], *, is_verified: bool) -> int:
+    def adopt(
+        self, files: Sequence[tuple[SourceFile, str]], *, is_verified: bool, is_read_back: bool
+    ) -> int:
         """Files (and the MD5 of each) that the remote holds and the ledger does not know at all.
 
         Returns how many were new to it: a row that is there stays as it is.
@@ -218,13 +246,15 @@ class DatabaseProofs:
             with connection.cursor() as cursor:
                 cursor.executemany(
                     """INSERT INTO replicas (source_file_id, destination_id, state, size_bytes,
-                         mtime_ns, md5, claim, attempts, reason, verified_at, changed_at)
-                       SELECT id, %s, %s, %s, %s, %s, 0, 0, '', %s, %s FROM source_files
+                         mtime_ns, md5, claim, attempts, reason, verified_at, read_back_at,
+                         changed_at)
+                       SELECT id, %s, %s, %s, %s, %s, 0, 0, '', %s, %s, %s FROM source_files
                        WHERE root = %s AND directory = %s AND name = %s
                        ON CONFLICT (source_file_id, destination_id) DO NOTHING""",
                     [
                         (self._destination_id, state, f.size_bytes, f.mtime_ns, md5,
-                         _parameter(now) if is_verified else None, _parameter(now),
+                         _parameter(now) if is_verified else None,
+                         _parameter(now) if is_read_back else None, _parameter(now),
                          f.root, f.directory, f.name)
                         for f, md5 in files
                     ],

@@ -66,6 +66,7 @@ class Renamings:
                 return
             if not row.update(
                 state=FileState.STORED, md5=renaming.md5, next_md5="", reason="", finding="",
+                verified_at=None, read_back_at=None,
                 retry_at=None, batch=None, changed_at=now,
             ):
                 return

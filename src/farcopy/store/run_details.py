@@ -58,7 +58,8 @@ class FileLine:
     """What became of a file. id: of its replica; position: for the next page.
 
     outcome: stored, verified, failed, vanished or skipped; bytes: that were stored;
-    state: where the file stands now.
+    state: where the file stands now; proof: what speaks for the copy there now: size,
+    server_hash or read_back; "" where none is held.
     """
 
     position: int
@@ -70,6 +71,7 @@ class FileLine:
     state: str
     at: datetime
     bytes: int = 0
+    proof: str = ""
 
 
 def page(wanted: WantedRuns, limit: int) -> list[RunRecord]:
@@ -118,7 +120,7 @@ def _transfers(
         .order_by("pk")
         .values_list(
             "pk", "replica_id", *(f"replica__{name}" for name in _SOURCE),
-            "outcome", "reason", "replica__state", "at", "bytes",
+            "outcome", "reason", "replica__state", "at", "bytes", "replica__read_back_at",
         )[:limit]
     )
     return [_line(*row) for row in rows]
@@ -203,6 +205,10 @@ def finished_since(moment: datetime, limit: int) -> list[RunPoint]:
 def _line(
     position: int, replica_id: int, root: str, directory: str, name: str,
     outcome: str, reason: str, state: str, at: datetime, size: int = 0,
+    read_back_at: datetime | None = None,
 ) -> FileLine:
     path = f"{directory}/{name}" if directory else name
-    return FileLine(position, replica_id, root, path, outcome, reason, state, at, size)
+    proof = {FileState.STORED: "size", FileState.VERIFIED: "server_hash"}.get(FileState(state), "")
+    if proof == "server_hash" and read_back_at is not None:
+        proof = "read_back"
+    return FileLine(position, replica_id, root, path, outcome, reason, state, at, size, proof)

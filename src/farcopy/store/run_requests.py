@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from farcopy.core.errors import NoRunOn, RunAlreadyOn
+from farcopy.core.state_errors import NoRunOn, RunAlreadyOn
 from farcopy.core.states import RunState, SyncType
 from farcopy.store.models import RunRequest, SyncHistory
 

@@ -52,6 +52,7 @@ def _file(line: FileLine) -> dict[str, object]:
         "id": line.id, "root": line.root, "path": line.relative_path, "outcome": line.outcome,
         "bytes": line.bytes,
         "reason": line.reason, "text": words_of(line), "state": line.state, "at": shown(line.at),
+        "proof": line.proof,
     }
 
 

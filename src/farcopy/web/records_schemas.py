@@ -58,6 +58,9 @@ class FileEntry(BaseModel):
         "the server refused this path; check permissions and name rules on the remote",
     )
     state: str = told("Where it stands now: a failed one may be stored since.", "pending")
+    proof: Literal["size", "server_hash", "read_back", ""] = told(
+        "What speaks for the copy that is there now; empty where none is held.", "server_hash"
+    )
     at: str = told("When (YYYY-MM-DD HH:MM:SS, configured time zone).", "2025-11-22 10:30:12")
 
 

@@ -17,16 +17,12 @@ from farcopy.core.errors import (
     KeyMismatch,
     KeyUnusable,
     LoginKnownRefused,
-    NoRunOn,
-    NotFrozen,
-    NothingLost,
     PasswordForUnseen,
-    RunAlreadyOn,
-    RunCutOff,
     ServiceNotRunning,
     SettingsInvalid,
 )
 from farcopy.core.ledger_errors import LedgerTrouble
+from farcopy.core.state_errors import NoRunOn, NotFrozen, NothingLost, RunAlreadyOn, RunCutOff
 from farcopy.service.times import shown
 
 

@@ -91,6 +91,7 @@ class LastVerification(BaseModel):
     completed_at: str = told("When it was over.", "2025-11-22 11:05:12")
     files_checked: int = told("Files looked at.", 1500)
     files_verified: int = told("Of the right content.", 1499)
+    files_read_back: int = told("Of these: by reading them back.", 230)
     files_sized: int = told("Of the right size; their content was not asked for.", 0)
     files_differing: int = told("Of another content or size; due again.", 1)
     files_missing: int = told("No longer there; due again.", 0)
@@ -115,6 +116,9 @@ class FileCounts(BaseModel):
 
     held: int = told("Off-site: stored, or stored and verified.", 2140)
     verified: int = told("Of these, whose content was checked there.", 2140)
+    read_back: int = told("Of the verified: last proven by reading them back.", 430)
+    hashed: int = told("Of the verified: by the server's own hash, and never read back.", 1710)
+    sized: int = told("Held, and only their size was compared.", 0)
     pending: int = told("Due, or on their way.", 0)
     failed: int = told("Could not be copied; tried again.", 0)
     undecided: int = told("Found changed or vanished, and not judged yet.", 0)

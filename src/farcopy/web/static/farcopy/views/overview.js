@@ -161,8 +161,11 @@ function enableAuto(button) {
 
 // What the ledger holds to be there now; a verification's finding stays until it is mended.
 function heldFact({ health, last_verification: seen, now }) {
-  const { held, verified, wrong, lost } = health.files;
+  const { held, verified, read_back: readBack, hashed, sized, wrong, lost } = health.files;
   const element = fact("Off-site", count(held, "file"), `${number(verified)} of them verified by content`);
+  const proofs = [[readBack, "read back"], [hashed, "by the server's own hash"], [sized, "by size only"]];
+  const proven = proofs.filter(([files]) => files).map(([files, how]) => `${number(files)} ${how}`);
+  if (proven.length) element.append(h("dd", { class: "small" }, `Proof: ${proven.join(", ")}`));
   const unmended = wrong + lost;
   if (unmended) {
     element.append(h("dd", { class: "small" }, `${number(unmended)} found damaged or missing, not mended yet`));

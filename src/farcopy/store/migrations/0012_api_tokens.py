@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('store', '0012_step_up'),
+        ('store', '0011_step_up'),
     ]
 
     operations = [
