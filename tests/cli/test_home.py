@@ -41,6 +41,7 @@ def test_any_verb_makes_the_home_and_only_its_owner_may_look(
     assert mode(home / "farcopy.key") == 0o600
     for path in home.rglob("*"):
         assert mode(path) & 0o077 == 0, path
+        assert path.is_dir() or not mode(path) & 0o100, path  # a lock file is no program
 
 
 def mode(path: Path) -> int:

@@ -48,6 +48,7 @@ def _handler(folder: Path, file_name: str, keep_days: int) -> logging.Handler:
         return _FileHandler(
             str(folder / file_name), when="midnight", backupCount=keep_days, utc=True,
             encoding="utf-8", delay=True, lock_file_directory=str(folder),
+            chmod=0o600,  # its lock files would be executable
         )
     except OSError:  # a home that may not be written to, or is full
         return logging.StreamHandler()
