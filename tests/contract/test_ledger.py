@@ -15,8 +15,9 @@ set_up_django()
 from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from farcopy.core.errors import KeyMismatch, RunAlreadyOn  # noqa: E402
+from farcopy.core.errors import KeyMismatch  # noqa: E402
 from farcopy.core.model import ClaimedFile, Outcome, SkippedName, SourceFile  # noqa: E402
+from farcopy.core.state_errors import RunAlreadyOn  # noqa: E402
 from farcopy.core.states import FileState, RunEnd, RunState, SyncType  # noqa: E402
 from farcopy.store import configuration, history, lease, run_requests  # noqa: E402
 from farcopy.store.ledger import DatabaseLedger  # noqa: E402
@@ -159,6 +160,31 @@ def test_every_claim_draws_a_new_number_and_the_old_one_changes_nothing(
     assert Transfer.objects.count() == 0
     ledger.record(run_id, [stored(current)])
     assert counters(run_id)[1] == 1
+
+
+def test_an_older_copy_of_the_ledger_draws_no_number_that_was_drawn_since(
+    ledger: DatabaseLedger,
+) -> None:
+    from farcopy.store.models import Claim
+
+    drawn = [ledger.draw_claim(0) for _ in range(100)]
+    assert drawn == list(range(drawn[0], drawn[0] + 100))
+    Claim.objects.filter(pk__in=drawn).delete()  # as in the copy
+    destination = configuration.destination_for(configuration.load().settings)
+    other = DatabaseLedger(destination.pk)
+    assert not {other.draw_claim(0) for _ in range(100)} & set(drawn)
+
+
+def test_a_temporary_of_a_number_that_was_not_drawn_here_is_not_explained(
+    ledger: DatabaseLedger, run_id: int
+) -> None:
+    from farcopy.store.models import Claim
+
+    (claimed,) = send(ledger, run_id, file("a"))
+    assert ledger.explain_temporary(claimed.replica_id, claimed.claim) == "orthanc/ab/cd/a"
+    Claim.objects.create(pk=claimed.claim - 2, batch=0)
+    assert ledger.explain_temporary(claimed.replica_id, claimed.claim - 2) is not None
+    assert ledger.explain_temporary(claimed.replica_id, claimed.claim - 1) is None
 
 
 def test_an_outcome_is_counted_once_however_often_it_is_recorded(

@@ -26,9 +26,9 @@ set_up_django()
 from django.db import IntegrityError, OperationalError, connection, transaction  # noqa: E402
 
 from farcopy.core import ledger_errors  # noqa: E402
-from farcopy.core.errors import RunAlreadyOn  # noqa: E402
 from farcopy.core.ledger_errors import LedgerTrouble  # noqa: E402
 from farcopy.core.model import Outcome, SkippedName, SourceFile  # noqa: E402
+from farcopy.core.state_errors import RunAlreadyOn  # noqa: E402
 from farcopy.core.states import FileState, SyncType  # noqa: E402
 from farcopy.store import configuration, history, integrity, lease, run_requests, troubles  # noqa: E402
 from farcopy.store.ledger import DatabaseLedger  # noqa: E402

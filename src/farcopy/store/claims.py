@@ -3,9 +3,16 @@
 The number is the fence: whoever lost it changes nothing. Written as SQL and not
 with the ORM, whose building of statements took more of the processor than the
 transfer of small files. The same on SQLite and PostgreSQL.
+
+Two machines may have one ledger, when one was copied from the other; and an older ledger may
+be brought back. Numbers are part of names on the remote, so that the two must not draw the
+same: each user of the ledger begins with a leap of random length.
 """
 
+import random
+import threading
 from collections.abc import Sequence
+from typing import Final
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -19,6 +26,13 @@ from farcopy.store.rows import chunks, places, stored_time
 _IN_HAND = FileState.UPLOADING
 
 _DRAW_SQL = "INSERT INTO claims (batch, claimed_at) VALUES (%s, %s) RETURNING id"
+LEAP: Final = 2**36
+"""Ten million runs fit into the 18 digits of a temporary's name."""
+_LEAP_SQL = """
+    INSERT INTO claims (id, batch, claimed_at)
+    SELECT COALESCE(MAX(id), 0) + %s, %s, %s FROM claims RETURNING id
+"""
+_GO_ON_SQL = "SELECT setval(pg_get_serial_sequence('claims', 'id'), %s)"
 _TAKE_BATCH_SQL = """
     UPDATE batches SET claim = %s WHERE id = %s AND claim IN (0, %s) AND NOT is_done
 """
@@ -62,14 +76,33 @@ _COUNT_SQL = """
 class Claims:
     """Of any destination: a batch knows its own."""
 
+    def __init__(self) -> None:
+        self._has_leapt = False
+        self._leaping = threading.Lock()
+
     def claim(self, batch_id: int) -> Sequence[ClaimedFile]:
         return self.take(batch_id, self.draw_claim(batch_id))
 
     def draw_claim(self, batch_id: int) -> int:
         """A number nobody had; one drawn for nothing does no harm."""
+        with self._leaping:
+            if not self._has_leapt:
+                claim = self._leap(batch_id)
+                self._has_leapt = True
+                return claim
         with connection.cursor() as cursor:
             cursor.execute(_DRAW_SQL, [batch_id, stored_time(timezone.now())])
             return int(cursor.fetchone()[0])
+
+    @staticmethod
+    def _leap(batch_id: int) -> int:
+        far = random.SystemRandom().randint(1, LEAP)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(_LEAP_SQL, [far, batch_id, stored_time(timezone.now())])
+            claim = int(cursor.fetchone()[0])
+            if connection.vendor == "postgresql":
+                cursor.execute(_GO_ON_SQL, [claim])
+        return claim
 
     def take(self, batch_id: int, claim: int) -> Sequence[ClaimedFile]:
         """Told twice under one number, it is taken once and answered twice."""

@@ -16,7 +16,7 @@ from farcopy.core.model import KnownVersion, LedgerEntry, SkippedName, SourceFil
 from farcopy.core.states import HELD, FileState, sources_of
 from farcopy.store.claims import Claims
 from farcopy.store.first_looks import FirstLooks
-from farcopy.store.models import Batch, Replica, SyncHistory, Transfer
+from farcopy.store.models import Batch, Claim, Replica, SyncHistory, Transfer
 from farcopy.store.models import SourceFile as SourceRow
 from farcopy.store.renamings import Renamings
 from farcopy.store.rows import aware, chunks, places, quoted, stored_time
@@ -69,6 +69,7 @@ class DatabaseLedger(Claims, Renamings, Upheavals, FirstLooks):
     """The Ledger port on the Django database. Safe to use from many threads."""
 
     def __init__(self, destination_id: int) -> None:
+        super().__init__()
         self._destination_id = destination_id
 
     # --- what is known ---
@@ -117,7 +118,9 @@ class DatabaseLedger(Claims, Renamings, Upheavals, FirstLooks):
         )
 
     def explain_temporary(self, replica_id: int, claim: int) -> str | None:
-        """None also for what is in hand right now, and for claims not drawn yet."""
+        """None also for what is in hand right now, and for claims that were not drawn here."""
+        if not Claim.objects.filter(pk=claim).exists():
+            return None  # another machine's, whose ledger is a copy of ours, or ours of its
         row = (
             Replica.objects.filter(
                 pk=replica_id, destination_id=self._destination_id, claim__gte=claim
