@@ -175,8 +175,8 @@ def test_what_a_verification_found(site: Site, page: Page, shoot: Shoot) -> None
 def test_a_lost_last_copy_is_told_until_somebody_takes_note_of_it(
     site: Site, page: Page, shoot: Shoot
 ) -> None:
-    site.configure(sync_enabled=True)
     site.sync()
+    site.configure(sync_enabled=True)
     gone = sorted(path for path in site.archive.rglob("*") if path.is_file())[0]
     (site.remote / "orthanc" / gone.relative_to(site.archive)).unlink()
     gone.unlink()

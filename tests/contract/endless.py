@@ -51,6 +51,8 @@ class _Listing(_Listener):
                 with data:
                     self.pour(data)
                 client.sendall(b"226 Done.\r\n")
+            elif line.rstrip().endswith(b"/names.json"):
+                client.sendall(b"550 No such file.\r\n")  # farcopy never was there
             else:
                 client.sendall(_REPLIES.get(verb, b"502 What?") + b"\r\n")
 

@@ -14,7 +14,7 @@ from tests.contract.fakes import FakeRemote, FakeServer
 from tests.contract.pyftp import PyFtpServer
 from tests.parts.fixtures import FtpPlace
 
-SHORT = Deadlines(connect_s=5, reply_s=15, stall_s=5, final_reply_s=5)
+SHORT = Deadlines(connect_s=5, reply_s=15, stall_s=5, final_reply_s=5, locked_s=3)
 """reply_s: pure-ftpd takes its time to refuse a password."""
 HOME_ID = "h1"
 FOLDER = f"farcopy-tmp-{HOME_ID}"

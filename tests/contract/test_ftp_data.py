@@ -17,7 +17,6 @@ from farcopy.core.errors import (
     FarcopyError,
     Interrupted,
     OutOfStep,
-    ReplyTimeout,
     UploadRefused,
 )
 from farcopy.ftp.data import DataConnection
@@ -262,7 +261,7 @@ def test_a_server_that_takes_no_more_data_is_not_waited_for(rig: Rig) -> None:
     begun_s = time.monotonic()
     upload = make_upload(1, bytes(50_000_000), on_bytes=lambda _count: rig.place.freeze())
     try:
-        with pytest.raises(ReplyTimeout) as raised:
+        with pytest.raises(DataStalled) as raised:
             list(remote.store([upload]))
     finally:
         rig.place.thaw()

@@ -98,6 +98,19 @@ def test_one_that_is_held_for_ever_is_given_up(opened: Open, tmp_path: Path) -> 
     assert not (tmp_path / "orthanc/a/b").exists()
 
 
+def test_after_one_that_was_waited_for_in_vain_the_next_are_not_waited_for_as_long(
+    opened: Open
+) -> None:
+    handler, host = holding("RNTO", 550, 1000.0), HostProfile()
+    remote = opened(handler, host)
+    asked = []
+    for n in (1, 2):
+        errors(remote.store([make_upload(n, b"content", f"orthanc/{n}")]))
+        asked.append(handler.heard.count("RNTO") - sum(asked))
+    assert asked[1] < asked[0]
+    assert host.lets_go is False
+
+
 def test_a_refusal_for_good_is_not_waited_for(opened: Open) -> None:
     class Handler(_Heard):
         heard: list[str] = []  # noqa: RUF012

@@ -25,6 +25,7 @@ class HostProfile:
     not, and PASV has yet to show. refuses_to_replace: to rename over an existing file.
     refuses_hashes: it offers MD5s and would not tell one. refuses_restart: to go on with a
     file it has a part of. refuses_deleting: so it is meant, against ransomware.
+    lets_go: a file that was held there was let go in time; None: none was held so far in this run.
     connection_limit: sessions it had let in when it refused one more; None: it never did.
     most_connections: sessions it let in at once, in the last run that had a use for them.
     features: what it said after the first login; None: not asked yet in this run.
@@ -43,6 +44,7 @@ class HostProfile:
     connection_limit: int | None = None
     most_connections: int = 0
     has_told_hashes: bool = False
+    lets_go: bool | None = None
     features: Features | None = None
     names: NameRules | None = None
     _learnt: set[str] = field(default_factory=set)

@@ -342,8 +342,7 @@ class _Flight:
             return Interrupted()
         assert self.hand is not None, "a transfer is of a file"
         try:
-            is_stall = isinstance(error, TimeoutError)
-            reply = self.read_rest(transfer.STALL_REPLY_S if is_stall else None)
+            reply = self.read_rest(transfer.after_stall_s(session, error))
         except FarcopyError as lost:
             return transfer.stalled_or(lost, error)
         if reply is None:

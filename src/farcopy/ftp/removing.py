@@ -15,21 +15,35 @@ from farcopy.ftp.sizing import size_of
 from farcopy.ftp.sockets import wait_for_reading
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 4.0
+IN_VAIN_S = 1.0
 T = TypeVar("T")
 
 
 def patiently(session: Session, ask: Callable[[], T]) -> T:
     """Ask again and again while somebody on the server holds the file, a virus scanner mostly.
 
+    Where one was waited for in vain the next are not waited for as long: some servers say the
+    same of a folder that may not be written to.
     Raises: as `ask` does, when it is held longer than deadlines.locked_s or refused for good.
     """
     left_s, wait_s = session.settings.deadlines.locked_s, FIRST_WAIT_S
+    if session.host.lets_go is False:
+        left_s = min(left_s, IN_VAIN_S)
+    has_waited = False
     while True:
         try:
-            return ask()
+            answer = ask()
         except (PathRefused, UploadRefused) as error:
-            if left_s <= 0 or not _is_held(error):
+            if not _is_held(error):
                 raise
+            if left_s <= 0:
+                session.host.lets_go = False
+                raise
+        else:
+            if has_waited:
+                session.host.lets_go = True
+            return answer
+        has_waited = True
         # Whatever comes meanwhile, a goodbye mostly, the next question reads.
         wait_for_reading(session.wire.connection, min(wait_s, left_s), session.guard)
         left_s -= wait_s

@@ -38,6 +38,13 @@ STALL_REPLY_S = 5.0
 """For a server that let a transfer stand still: what it knows of that it has said by then."""
 
 
+def after_stall_s(session: Session, error: Exception) -> float | None:
+    """How long to wait for the reply to a transfer that ended so; None: as usual."""
+    if not isinstance(error, TimeoutError):
+        return None
+    return min(STALL_REPLY_S, session.settings.deadlines.reply_s)
+
+
 def stalled_or(lost: FarcopyError, error: Exception) -> FarcopyError:
     """What it means that no reply came after a data connection had failed so."""
     if isinstance(lost, ReplyTimeout) and isinstance(error, TimeoutError):
@@ -146,9 +153,8 @@ def _judge_broken(
     if session.guard.is_aborted:
         session.is_usable = False
         return Interrupted()
-    wait_s = STALL_REPLY_S if isinstance(error, TimeoutError) else None
     try:
-        reply = session.exchange(command, wait_s=wait_s)
+        reply = session.exchange(command, wait_s=after_stall_s(session, error))
     except FarcopyError as lost:
         return stalled_or(lost, error)
     said = session.refusal(reply, command) if reply.code >= 400 else None

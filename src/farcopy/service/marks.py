@@ -145,10 +145,10 @@ def read_remote() -> Mapping[str, Found]:
 def _others(remote: Remote, names: Sequence[str]) -> list[str]:
     try:
         listed = remote.listing(PurePosixPath("farcopy"))
+        others = {entry.name for entry in listed if _NAME.fullmatch(entry.name)}
     except RemotePathMissing:
         return []
-    others = {entry.name for entry in listed if _NAME.fullmatch(entry.name)} - set(names)
-    return sorted(others)[:MOST_OTHERS]
+    return sorted(others - set(names))[:MOST_OTHERS]
 
 
 def _remote_name(row: StoredConfiguration, place: int) -> str:
