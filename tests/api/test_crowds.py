@@ -230,6 +230,19 @@ def test_a_call_goes_on_though_its_client_went_away(start: Start, tmp_path: Path
     assert (tmp_path / "noted").exists()
 
 
+@pytest.mark.parametrize("head", [b"Content-Length: 9\r\n\r\nabc",
+                                  b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"])
+def test_half_a_request_is_not_carried_out(start: Start, tmp_path: Path, head: bytes) -> None:
+    small, noted = start(), tmp_path / "noted"
+    with small.connect() as client:
+        client.sendall(b"POST /note HTTP/1.1\r\nHost: a\r\nX-File: %b\r\n%b"
+                       % (str(noted).encode(), head))
+        time.sleep(0.2)
+    time.sleep(1.5)  # `/note` takes a second
+    assert small.ask()[0] == 200
+    assert not noted.exists()
+
+
 # What farcopy itself makes of it.
 
 

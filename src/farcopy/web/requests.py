@@ -76,9 +76,9 @@ class Requests:
         if told > READ_BYTES:
             await _refuse(refusals.TOO_LARGE, send)
             return
-        is_expected = (b"expect", b"100-continue") in headers and told > MAX_BODY_BYTES
+        is_refused_anyway = told > MAX_BODY_BYTES and _asks_first(headers)
         body = b""
-        if not is_expected:  # else nothing is asked for: the site refuses by the length told
+        if not is_refused_anyway:  # else it is not asked for: the site refuses by the length told
             try:
                 async with asyncio.timeout(self._body_s):
                     body = await _body(receive)
@@ -88,24 +88,32 @@ class Requests:
             except _TooLarge:
                 await _refuse(refusals.TOO_LARGE, send)
                 return
+            except _Gone:  # half of a request is none
+                return
             headers = [pair for pair in headers if pair[0] != b"content-length"]
             if told or body:
                 headers.append((b"content-length", b"%d" % len(body)))
         is_unprotected = self._listening.is_stranger((scope["client"] or ("",))[0])
         await self._site(
             {**scope, "headers": headers, "state": {IS_UNPROTECTED: is_unprotected}},
-            _replay(body), _in_pieces(send, is_last=is_expected))
+            _replay(body), _in_pieces(send, is_last=is_refused_anyway))
 
 
 class _TooLarge(Exception):
     pass
 
 
+class _Gone(Exception):
+    pass
+
+
 async def _body(receive: Receive) -> bytes:
-    """Its beginning. Raises: _TooLarge, when it does not end."""
+    """Its beginning. Raises: _TooLarge, when it does not end; _Gone, when the client went."""
     kept, size = bytearray(), 0
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
         part = message.get("body", b"")
         size += len(part)
         kept += part[: KEPT_BYTES - len(kept)]
@@ -146,6 +154,10 @@ async def _refuse(refusal: Refusal, send: Send) -> None:
     status, headers, body = envelope(refusal)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _asks_first(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
 
 
 def _header_bytes(scope: Scope) -> int:
