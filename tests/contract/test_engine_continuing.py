@@ -156,9 +156,10 @@ def test_of_several_parts_the_latest_is_continued_and_the_others_are_swept(
     house.write("large", whole)
     line.sync()
     replica = Replica.objects.get()
-    Replica.objects.update(state="failed", retry_at=None, claim=replica.claim + 2)
-    line.place.put_temporary(f"new-{replica.pk}-{replica.claim + 1}", whole[:1000])
-    line.place.put_temporary(f"new-{replica.pk}-{replica.claim + 2}", whole[:CUT_AT])
+    earlier, latest = house.ledger.draw_claim(0), house.ledger.draw_claim(0)
+    Replica.objects.update(state="failed", retry_at=None, claim=latest)
+    line.place.put_temporary(f"new-{replica.pk}-{earlier}", whole[:1000])
+    line.place.put_temporary(f"new-{replica.pk}-{latest}", whole[:CUT_AT])
     house.write("large", whole[:-1] + b"!")
     house.ledger.note_untidy(True)
     assert line.sync() == len(whole) - CUT_AT
