@@ -6,9 +6,11 @@ import httpx
 import pytest
 
 from tests.api.farcopy_server import FarcopyServer, reset_settings
+from tests.api.small_site import SmallSite
 from tests.contract.pyftp import PyFtpServer
 
 ServerFactory = Callable[..., FarcopyServer]
+Start = Callable[..., SmallSite]
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +63,16 @@ def ftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyFtpServer]:
     yield running
     running.stop()
 
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """The web server with a small site, in this process; several end with the test."""
+    started: list[SmallSite] = []
+
+    def begin(**options: object) -> SmallSite:
+        started.append(SmallSite(**options))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield begin
+    for small in started:
+        small.stop()

@@ -6,33 +6,18 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from farcopy.web.connections import Deadlines
 from farcopy.web.listening import Listening
 from farcopy.web.requests import KEPT_BYTES, MAX_HEADER_BYTES, THREADS
-from tests.api.conftest import ServerFactory
+from tests.api.conftest import ServerFactory, Start
 from tests.api.farcopy_server import COOKIE
-from tests.api.small_site import LONG_S, SmallSite, answer_of, drip
+from tests.api.small_site import LONG_S, answer_of, drip
 
 STATUS = "/api/sync/status.php"
 HASTE = Deadlines(first_byte_s=0.8, header_s=1.2, body_s=1.2)
-Start = Callable[..., SmallSite]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    started: list[SmallSite] = []
-
-    def begin(**options: object) -> SmallSite:
-        started.append(SmallSite(**options))  # type: ignore[arg-type]
-        return started[-1]
-
-    yield begin
-    for small in started:
-        small.stop()
 
 
 def test_headers_a_byte_at_a_time_end_by_a_deadline_of_their_own(start: Start) -> None:

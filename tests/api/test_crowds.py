@@ -8,34 +8,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from farcopy.web.connections import Deadlines
 from farcopy.web.requests import THREADS
-from tests.api.conftest import ServerFactory
+from tests.api.conftest import ServerFactory, Start
 from tests.api.farcopy_server import PASSWORD
 from tests.api.small_site import WITHIN_S, SmallSite, answer_of
 
 LARGE = b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n"
 ASK = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-Start = Callable[..., SmallSite]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    started: list[SmallSite] = []
-
-    def begin(**options: object) -> SmallSite:
-        started.append(SmallSite(**options))  # type: ignore[arg-type]
-        return started[-1]
-
-    yield begin
-    for small in started:
-        small.stop()
 
 
 def unread(small: SmallSite, asked: bytes) -> socket.socket:

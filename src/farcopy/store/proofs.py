@@ -129,22 +129,7 @@ class DatabaseProofs:
 
         before: what was checked since is left out. A file comes once at most.
         """
-        held = self._rows().extra(where=[_HELD_LITERALS])  # noqa: S610
-        last_id = 0
-        while page := list(
-            held.filter(verified_at__isnull=True, pk__gt=last_id)
-            .order_by("pk").values_list(*_NAMED)[:ROWS_A_PAGE]
-        ):
-            yield from (HeldFile(*row) for row in page)
-            last_id = page[-1][0]
-        last_at, last_id = datetime.min.replace(tzinfo=UTC), 0
-        while rows := list(
-            held.filter(verified_at__gte=last_at, verified_at__lt=before)
-            .filter(Q(verified_at__gt=last_at) | Q(pk__gt=last_id))
-            .order_by("verified_at", "pk").values_list("verified_at", *_NAMED)[:ROWS_A_PAGE]
-        ):
-            yield from (HeldFile(*row[1:]) for row in rows)
-            last_at, last_id = rows[-1][0], rows[-1][1]
+        yield from self._longest_ago("verified_at", before)
         vanished = self._rows().filter(state=FileState.VANISHED)
         last_id = 0
         while page := list(
@@ -160,19 +145,23 @@ class DatabaseProofs:
 
         So each has its turn, whatever the server says of its hash. A file comes once at most.
         """
+        yield from self._longest_ago("read_back_at", before)
+
+    def _longest_ago(self, column: str, before: datetime) -> Iterator[HeldFile]:
+        """Held files without a time in the column first, then by it, and before then."""
         held = self._rows().extra(where=[_HELD_LITERALS])  # noqa: S610
         last_id = 0
         while page := list(
-            held.filter(read_back_at__isnull=True, pk__gt=last_id)
+            held.filter(**{f"{column}__isnull": True}, pk__gt=last_id)
             .order_by("pk").values_list(*_NAMED)[:ROWS_A_PAGE]
         ):
             yield from (HeldFile(*row) for row in page)
             last_id = page[-1][0]
         last_at, last_id = datetime.min.replace(tzinfo=UTC), 0
         while rows := list(
-            held.filter(read_back_at__gte=last_at, read_back_at__lt=before)
-            .filter(Q(read_back_at__gt=last_at) | Q(pk__gt=last_id))
-            .order_by("read_back_at", "pk").values_list("read_back_at", *_NAMED)[:ROWS_A_PAGE]
+            held.filter(**{f"{column}__gte": last_at, f"{column}__lt": before})
+            .filter(Q(**{f"{column}__gt": last_at}) | Q(pk__gt=last_id))
+            .order_by(column, "pk").values_list(column, *_NAMED)[:ROWS_A_PAGE]
         ):
             yield from (HeldFile(*row[1:]) for row in rows)
             last_at, last_id = rows[-1][0], rows[-1][1]
