@@ -184,7 +184,6 @@ class SessionGate:
         try:
             persist(log_in_and_prepare)
         except BaseException as error:
-            self._uncount_first()
             with self._changed:
                 self._failure = error if isinstance(error, FarcopyError) else FarcopyError()
                 self._changed.notify_all()

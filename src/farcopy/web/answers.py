@@ -22,13 +22,7 @@ def answer_refusal(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     call = call_of(request)
     call.code = refusal.code
     return JsonResponse(
-        {
-            "success": False,
-            "error": refusal.error,
-            "code": refusal.code,
-            "request_id": call.request_id,
-            **refusal.more,
-        },
+        refusal.envelope(call.request_id),
         status=refusal.status,
         headers=dict(refusal.headers),
     )

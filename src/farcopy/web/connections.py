@@ -156,7 +156,7 @@ class Connection(H11Protocol):
     def refuse(self, refusal: Refusal) -> None:
         """Say so, if nothing else is being said, and hang up."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            status, headers, body = envelope(refusal)
+            status, headers, body = refused(refusal)
             answer = h11.Response(
                 status_code=status, headers=[*self.server_state.default_headers, *headers])
             for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
@@ -221,12 +221,9 @@ class Connection(H11Protocol):
         self.phase, self.since_s = phase, time.monotonic()
 
 
-def envelope(refusal: Refusal) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+def refused(refusal: Refusal) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """(status, headers, body) of what is refused before there is a request for the site."""
-    body = json.dumps({
-        "success": False, "error": refusal.error, "code": refusal.code,
-        "request_id": secrets.token_hex(8),
-    }).encode()
+    body = json.dumps(refusal.envelope(secrets.token_hex(8))).encode()
     headers = [
         (b"content-type", b"application/json"), (b"cache-control", b"no-store"),
         (b"content-length", b"%d" % len(body)), (b"connection", b"close"),

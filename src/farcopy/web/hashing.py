@@ -16,7 +16,7 @@ from farcopy.web.refusals import Refused
 
 AT_ONCE: Final = 2
 IN_THE_ROOM: Final = 24
-"""Hashing or waiting; the server has more threads (`server.THREADS`)."""
+"""Hashing or waiting; the server has more threads (`requests.THREADS`)."""
 STRANGERS: Final = 16
 """Of these, for whoever has not signed in from there lately."""
 A_SHARE: Final = 6

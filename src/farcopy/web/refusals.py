@@ -36,6 +36,16 @@ class Refusal:
     headers: Mapping[str, str] = field(default_factory=dict)
     more: Mapping[str, object] = field(default_factory=dict)
 
+    def envelope(self, request_id: str) -> dict[str, object]:
+        """The answer's body, whoever makes it."""
+        return {
+            "success": False,
+            "error": self.error,
+            "code": self.code,
+            "request_id": request_id,
+            **self.more,
+        }
+
 
 class Refused(Exception):
     """Raised by a view; the gate answers it."""

@@ -19,7 +19,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from farcopy.web import refusals
 from farcopy.web.body import MAX_BODY_BYTES
-from farcopy.web.connections import Deadlines, envelope
+from farcopy.web.connections import Deadlines, refused
 from farcopy.web.listening import Listening
 from farcopy.web.refusals import Refusal
 
@@ -151,7 +151,7 @@ def _in_pieces(send: Send, *, is_last: bool) -> Send:
 
 
 async def _refuse(refusal: Refusal, send: Send) -> None:
-    status, headers, body = envelope(refusal)
+    status, headers, body = refused(refusal)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
